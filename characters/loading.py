@@ -1,0 +1,141 @@
+"""Read CSV files of crews and characters: every row that cannot be taken is named with its line and column."""
+
+import csv
+import re
+import unicodedata
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+DATA = Path(__file__).parent / "data"
+WHOLE = re.compile(r"[0-9]{1,16}", re.ASCII)
+HIGHEST_BOUNTY = 10**15
+
+
+class Problem(NamedTuple):
+    """Why a line is refused. column is empty when the whole line, or the file, is meant."""
+
+    line: int
+    column: str
+    sentence: str
+
+    def __str__(self) -> str:
+        return f"line {self.line}{f', column {self.column}' if self.column else ''}: {self.sentence}"
+
+
+class Table(NamedTuple):
+    """What could be read of a file: its kind, the rows by line, and what was refused."""
+
+    kind: str
+    rows: dict[int, dict[str, Any]]
+    problems: list[Problem]
+
+
+def text(value: str, longest: int = 100, *, required: bool = False) -> str:
+    """Return a text in normal form. Raises ValueError."""
+    value = unicodedata.normalize("NFC", value.strip())
+    if required and not value:
+        raise ValueError("must not be empty.")
+    if len(value) > longest:
+        raise ValueError(f"has {len(value)} characters; at most {longest} fit.")
+    if any(unicodedata.category(c) == "Cc" for c in value):
+        raise ValueError("contains a control character.")
+    return value
+
+
+def _required(value: str) -> str:
+    return text(value, required=True)
+
+
+def _long(value: str) -> str:
+    return text(value, 4000)
+
+
+def _description(value: str) -> str:
+    return text(value, 4000, required=True)
+
+
+def _aliases(value: str) -> list[str]:
+    return [text(alias) for alias in value.split("|") if alias.strip()]
+
+
+def _whole(value: str, lowest: int, highest: int) -> int | None:
+    value = value.strip()
+    if not value:
+        return None
+    if not WHOLE.fullmatch(value) or not lowest <= int(value) <= highest:
+        raise ValueError(f"must be a whole number from {lowest} to {highest:,} in plain digits, or empty.")
+    return int(value)
+
+
+def _bounty(value: str) -> int | None:
+    return _whole(value, 0, HIGHEST_BOUNTY)
+
+
+def _chapter(value: str) -> int | None:
+    return _whole(value, 1, 99_999)
+
+
+Reader = Callable[[str], Any]
+COLUMNS: dict[str, dict[str, Reader]] = {
+    "crews": {"name": _required, "captain": _required, "description": _long},
+    "characters": {
+        "name": _required, "crew": text, "epithet": text, "aliases": _aliases, "devil_fruit": text,
+        "bounty": _bounty, "chapter": _chapter, "description": _description,
+    },
+}  # fmt: skip
+REQUIRED = {"crews": {"name", "captain"}, "characters": {"name", "description"}}
+
+
+def read_table(path: Path) -> Table:
+    """Return what can be read of a CSV file (UTF-8, a header line). Its kind follows from its columns.
+
+    Raises ValueError with a sentence when the file as a whole cannot be taken.
+    """
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            return _read(csv.DictReader(file, strict=True))
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is not UTF-8 (byte {error.start}). Save it as UTF-8.") from error
+    except csv.Error as error:
+        raise ValueError(f"{path} is not a CSV file: {error}.") from error
+
+
+def _read(reader: "csv.DictReader[str]") -> Table:
+    header = list(reader.fieldnames or [])
+    kind = "crews" if "captain" in header else "characters"
+    if unknown := [name for name in header if name not in COLUMNS[kind]]:
+        raise ValueError(f"line 1: unknown column {unknown[0]!r}; {kind} have {', '.join(COLUMNS[kind])}.")
+    if missing := REQUIRED[kind].difference(header):
+        raise ValueError(f"line 1: the column {min(missing)!r} is missing.")
+    table = Table(kind, {}, [])
+    first_line: dict[str, int] = {}
+    for row in reader:
+        line = reader.line_num
+        values, problems = _read_row(row, line, COLUMNS[kind])
+        name = values.get("name", "")
+        if name in first_line:
+            problems.append(Problem(line, "name", f"{name!r} stands in line {first_line[name]} already."))
+        first_line.setdefault(name, line)
+        if problems:
+            table.problems.extend(problems)
+        else:
+            table.rows[line] = values
+    return table
+
+
+def _read_row(row: dict[str, str], line: int, columns: dict[str, Reader]) -> tuple[dict[str, Any], list[Problem]]:
+    values: dict[str, Any] = {}
+    problems: list[Problem] = []
+    if None in row or None in row.values():
+        return values, [Problem(line, "", "has another number of columns than the header.")]
+    for column, value in row.items():
+        try:
+            values[column] = columns[column](value)
+        except ValueError as error:
+            problems.append(Problem(line, column, str(error)))
+    if values.get("chapter") and values.get("bounty") is None:
+        problems.append(Problem(line, "chapter", "dates a bounty, but there is none."))
+    return values, problems

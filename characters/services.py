@@ -1,0 +1,97 @@
+"""Writing crews and characters in bulk. Bounties change by event, never by assignment."""
+
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+from characters.loading import Problem, Table
+from characters.models import BountyEvent, Character
+from crews.models import Crew
+
+BATCH = 2000
+Progress = Callable[[int], None]
+
+
+class Written(NamedTuple):
+    """How many rows of a file were new, changed, or as they were."""
+
+    new: int
+    changed: int
+    unchanged: int
+
+
+def write_crews(table: Table, using: str, *, only_new: bool = False) -> Written:
+    """Add or update crews by name. Two queries and one a batch. Call inside a transaction."""
+    known = {crew.name: crew for crew in Crew.objects.using(using).all()}
+    new = [Crew(**row) for row in table.rows.values() if row["name"] not in known]
+    changed = [] if only_new else _changed(known, table.rows.values(), table_columns(table))
+    Crew.objects.using(using).bulk_create(new, BATCH)
+    Crew.objects.using(using).bulk_update(changed, [*table_columns(table)] or ["captain"], BATCH)
+    return Written(len(new), len(changed), len(table.rows) - len(new) - len(changed))
+
+
+def write_characters(table: Table, using: str, *, only_new: bool = False, progress: Progress = lambda _: None) -> Written:
+    """Add or update characters by name; a bounty that differs becomes a bounty event. Call inside a transaction."""
+    crews = dict(Crew.objects.using(using).values_list("name", "id"))
+    rows = [_with_crew(row, crews) for row in table.rows.values()]
+    names = [row["name"] for row in rows]
+    known = {c.name: c for c in Character.objects.using(using).filter(name__in=names).defer("search")}
+    new = [row for row in rows if row["name"] not in known]
+    old = [] if only_new else [row for row in rows if row["name"] in known]
+    for start in range(0, len(new), BATCH):
+        _add(new[start : start + BATCH], using)
+        progress(min(start + BATCH, len(new)))
+    bounties_before = {name: c.bounty for name, c in known.items()}
+    columns = table_columns(table) - {"crew", "bounty", "chapter"} | ({"crew_id"} if "crew" in table_columns(table) else set())
+    changed = _changed(known, old, columns)
+    Character.objects.using(using).bulk_update(changed, sorted(c.removesuffix("_id") for c in columns), BATCH)
+    moved = [r for r in old if "bounty" in r and r["bounty"] != bounties_before[r["name"]]]
+    _announce(moved, {name: c.pk for name, c in known.items()}, using)
+    touched = {c.name for c in changed} | {row["name"] for row in moved}
+    return Written(len(new), len(touched), len(rows) - len(new) - len(touched))
+
+
+def unknown_crews(table: Table, using: str, also: Iterable[str] = ()) -> list[Problem]:
+    """Return a problem for each row whose crew is neither in the database nor in `also`."""
+    known = {*Crew.objects.using(using).values_list("name", flat=True), *also}
+    return [
+        Problem(line, "crew", f"there is no crew {row['crew']!r}. Load crews first, or leave it empty.")
+        for line, row in table.rows.items()
+        if row.get("crew") and row["crew"] not in known
+    ]
+
+
+def table_columns(table: Table) -> set[str]:
+    """Return the columns that the file has, without the name that rows are matched by."""
+    return set(next(iter(table.rows.values()), {})) - {"name"}
+
+
+def _with_crew(row: dict[str, Any], crews: dict[str, int]) -> dict[str, Any]:
+    return row | {"crew_id": crews[row["crew"]] if row["crew"] else None} if "crew" in row else row
+
+
+def _changed[M: (Crew, Character)](known: dict[str, M], rows: Iterable[dict[str, Any]], columns: set[str]) -> list[M]:
+    """Assign what differs, and return the objects that did."""
+    changed = []
+    for row in rows:
+        item = known.get(row["name"])
+        differing = [c for c in columns if item is not None and getattr(item, c) != row[c]]
+        for column in differing:
+            setattr(item, column, row[column])
+        if item is not None and differing:
+            changed.append(item)
+    return changed
+
+
+def _add(rows: list[dict[str, Any]], using: str) -> None:
+    """Insert characters without a bounty, then announce it with its chapter: the history begins with the source."""
+    fields = ("name", "crew_id", "epithet", "aliases", "devil_fruit", "description")
+    made = Character.objects.using(using).bulk_create(
+        [Character(**{field: row[field] for field in fields if field in row}) for row in rows]
+    )
+    _announce([row for row in rows if row.get("bounty") is not None], {c.name: c.pk for c in made}, using)
+
+
+def _announce(rows: list[dict[str, Any]], ids: dict[str, int], using: str) -> None:
+    BountyEvent.objects.using(using).bulk_create(
+        [BountyEvent(character_id=ids[row["name"]], amount=row["bounty"], chapter=row.get("chapter")) for row in rows], BATCH
+    )

@@ -1,0 +1,58 @@
+"""Crews, and what their members add up to."""
+
+from django.db import models
+from django.contrib.postgres.functions import TransactionNow
+from django.urls import reverse
+from django.utils.text import slugify
+
+
+class Crew(models.Model):
+    """A pirate crew, or another faction such as the Marines. Columns and indexes are the module's."""
+
+    name = models.CharField(max_length=100)
+    captain = models.CharField(max_length=100)
+    description = models.TextField(null=True, blank=True)  # noqa: DJ001  nullable in the module
+    founded_date = models.DateField(null=True, blank=True)
+    is_active = models.BooleanField(null=True, blank=True, db_default=True)
+    created_at = models.DateTimeField(null=True, editable=False, db_default=TransactionNow())
+    updated_at = models.DateTimeField(null=True, editable=False, db_default=TransactionNow())
+
+    class Meta:
+        db_table = "crews"
+        ordering = ("name",)
+        constraints = (models.UniqueConstraint(fields=("name",), name="crews_name_key"),)
+        indexes = (
+            models.Index(fields=("name", "is_active"), name="idx_crews_name_active"),
+            models.Index(fields=("is_active",), name="idx_crews_active", condition=models.Q(is_active=True)),
+        )
+
+    def __str__(self) -> str:
+        return self.name
+
+    def get_absolute_url(self) -> str:
+        """Return the crew's page."""
+        return crew_url(self.pk, self.name)
+
+
+class CrewAnalytics(models.Model):
+    """One row of the materialized view `crew_analytics`: a crew's active members in numbers, as of the last refresh."""
+
+    crew = models.OneToOneField(Crew, models.DO_NOTHING, primary_key=True, db_constraint=False, related_name="analytics")
+    crew_name = models.CharField(max_length=100)
+    member_count = models.BigIntegerField()
+    total_bounty = models.DecimalField(max_digits=40, decimal_places=0, null=True)
+    avg_price = models.DecimalField(max_digits=40, decimal_places=16, null=True)
+    total_market_cap = models.DecimalField(max_digits=40, decimal_places=2, null=True)
+    avg_sentiment = models.FloatField(null=True)
+
+    class Meta:
+        managed = False
+        db_table = "crew_analytics"
+
+    def __str__(self) -> str:
+        return self.crew_name
+
+
+def crew_url(pk: int, name: str) -> str:
+    """Return the address of a crew's page."""
+    return reverse("crew", args=(pk, slugify(name) or "-"))

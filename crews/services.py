@@ -1,0 +1,23 @@
+"""Keeping the crews' numbers true."""
+
+import time
+from typing import NamedTuple
+
+from django.db import connections
+
+
+class Refreshed(NamedTuple):
+    """A refresh of crew_analytics: its rows, and how long it took in milliseconds."""
+
+    rows: int
+    ms: float
+
+
+def refresh_crew_analytics(using: str = "owner") -> Refreshed:
+    """Recompute crew_analytics without blocking its readers. Needs market_owner; waits for another refresh to end."""
+    started = time.perf_counter()
+    with connections[using].cursor() as cursor:
+        cursor.execute("REFRESH MATERIALIZED VIEW CONCURRENTLY crew_analytics")
+        cursor.execute("SELECT count(*) FROM crew_analytics")
+        (rows,) = cursor.fetchone()
+    return Refreshed(rows, (time.perf_counter() - started) * 1000)

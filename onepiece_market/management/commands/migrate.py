@@ -1,0 +1,14 @@
+"""`manage.py migrate`: Django's own, on the alias that may change the schema."""
+
+from argparse import ArgumentParser
+
+from django.core.management.commands import migrate
+
+
+class Command(migrate.Command):
+    """Run migrations as market_owner unless told otherwise."""
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Change the default of --database to `owner`."""
+        super().add_arguments(parser)
+        parser.set_defaults(database="owner")

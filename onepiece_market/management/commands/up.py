@@ -1,0 +1,94 @@
+"""`manage.py up`: from a clone to a running market."""
+
+import logging
+import secrets
+import socket
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+import django.contrib.admin
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError
+from django.db import connections
+from granian import Granian
+from granian.constants import Interfaces
+
+from onepiece_market.jinja import STATIC
+from trading.models import User
+
+ADMIN_STATIC = Path(django.contrib.admin.__file__).parent / "static" / "admin"
+WORKERS = 2
+THREADS = 4
+
+
+class Command(BaseCommand):
+    """Start everything and serve until Ctrl-C. Servers run already: manage.py found or started them."""
+
+    help = "Start servers, migrate, load the characters, and serve the market."
+    requires_system_checks = []
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Take the address to serve on, and the name of a staff account to make."""
+        parser.add_argument("--port", type=int, default=8000)
+        parser.add_argument("--host", default="127.0.0.1")
+        parser.add_argument("--admin", metavar="NAME", help="make this staff account; its password is shown once")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Bring the database up to date, then serve."""
+        host, port = options["host"], options["port"]
+        self._claim(host, port)
+        call_command("check", databases=["default", "owner"])
+        self.stdout.write("Bringing the database up to date")
+        call_command("migrate", verbosity=0, interactive=False)
+        call_command("load_characters", only_new=True, stdout=self.stdout, stderr=self.stderr)
+        if options["admin"]:
+            self._make_admin(options["admin"])
+        connections.close_all()
+        self._serve(host, port)
+        self.stdout.write("Stopped.")
+
+    def _claim(self, host: str, port: int) -> None:
+        """Make sure that the port is free. Raises CommandError."""
+        try:
+            family = socket.AF_INET6 if ":" in host else socket.AF_INET
+            with socket.socket(family, socket.SOCK_STREAM) as test:
+                test.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                test.bind((host, port))
+        except (OSError, OverflowError) as error:
+            reason = getattr(error, "strerror", None) or "ports go from 0 to 65535"
+            raise CommandError(f"Cannot serve on {host}:{port}: {reason}. Choose another with --port or --host.") from error
+
+    def _make_admin(self, name: str) -> None:
+        if User.objects.using("owner").filter(username=name).exists():
+            self.stdout.write(f"The account {name} exists already; its password is unchanged.")
+            return
+        password = secrets.token_urlsafe(12)
+        User.objects.db_manager("owner").create_superuser(name, password=password)
+        self.stdout.write(f"Staff account {name}, password (shown once): {password}")
+
+    def _serve(self, host: str, port: int) -> None:
+        """Serve with granian until a signal ends it."""
+        logging.getLogger("_granian").setLevel(logging.WARNING)
+        server = Granian(
+            "onepiece_market.wsgi:application",
+            address=host,
+            port=port,
+            interface=Interfaces.WSGI,
+            workers=WORKERS,
+            blocking_threads=THREADS,
+            respawn_failed_workers=True,
+            static_path_route=["/static/admin", "/static"],
+            static_path_mount=[ADMIN_STATIC, STATIC],
+            log_level="warning",
+        )
+        server.on_startup(lambda: self._announce(host, port))
+        server.serve()
+
+    def _announce(self, host: str, port: int) -> None:
+        shown = f"[{host}]" if ":" in host else host
+        if settings.EMBEDDED_POSTGRES:
+            self.stdout.write(f"Data is in {settings.MARKET_HOME}; deleting that folder is a factory reset.")
+        self.stdout.write(f"One Piece Market is open at http://{shown}:{port} (Ctrl-C closes it)")
+        self.stdout.flush()

@@ -1,0 +1,26 @@
+"""Every SQL object as a file, one file per version: `functions/execute_trade_v01.sql`. Migrations replay them.
+
+A file holds the object and all that dies with it. A version in FROZEN is never edited: copy it forward.
+"""
+
+from pathlib import Path
+
+from django.db.migrations.operations import RunSQL
+from django.db.migrations.operations.base import Operation
+
+HERE = Path(__file__).parent
+
+
+def read(name: str, version: int = 1) -> str:
+    """Return the text of one version, such as read("functions/execute_trade", 2)."""
+    return (HERE / f"{name}_v{version:02}.sql").read_text(encoding="utf-8")
+
+
+def create(name: str, *, drop: str, state: list[Operation] | None = None) -> RunSQL:
+    """Return the operation that makes version 1. `drop` is its reverse, `state` what Django should know of it."""
+    return RunSQL(read(name), drop, state_operations=state)
+
+
+def replace(name: str, *, version: int) -> RunSQL:
+    """Return the operation that brings a later version. Its reverse is the version before."""
+    return RunSQL(read(name, version), read(name, version - 1))

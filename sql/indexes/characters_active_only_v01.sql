@@ -1,0 +1,2 @@
+-- The module's partial index: the most wanted of those who can be traded.
+CREATE INDEX idx_characters_active_only ON characters (bounty DESC) WHERE is_active = true AND is_tradeable = true;

@@ -1,0 +1,48 @@
+"""The functions that move money, row-level security, and who may do what."""
+
+from django.db import migrations
+
+import sql
+
+
+class Migration(migrations.Migration):
+    """Replay sql/. Django's own tables come first: their privileges are granted here."""
+
+    dependencies = [
+        ("trading", "0001_initial"),
+        ("characters", "0002_sql"),
+        ("admin", "0003_logentry_add_action_flag_choices"),
+        ("auth", "0012_alter_user_first_name_max_length"),
+        ("contenttypes", "0002_remove_content_type_name"),
+        ("sessions", "0001_initial"),
+    ]
+
+    operations = [
+        sql.create(
+            "tables/market_rules",
+            drop="DELETE FROM market_rules; ALTER TABLE market_rules DROP CONSTRAINT one_account_could_pump_the_price;",
+        ),
+        sql.create("functions/market_user_id", drop="DROP FUNCTION market_user_id;"),
+        sql.create(
+            "roles/grants",
+            drop="REVOKE ALL ON ALL TABLES IN SCHEMA public FROM market_app, market_system;"
+            "GRANT ALL ON ledger_entries TO market_owner;",
+        ),
+        sql.create("roles/django", drop=migrations.RunSQL.noop),
+        sql.create(
+            "roles/row_security",
+            drop="".join(
+                f"DROP POLICY IF EXISTS own ON {table}; DROP POLICY audit ON {table};"
+                f"ALTER TABLE {table} DISABLE ROW LEVEL SECURITY, NO FORCE ROW LEVEL SECURITY;"
+                for table in ("accounts", "holdings", "ledger_entries", "order_flow", "watches")
+            ),
+        ),
+        sql.create("functions/trade_answer", drop="DROP FUNCTION trade_answer;"),
+        sql.create("functions/open_account", drop="DROP FUNCTION open_account;"),
+        sql.create("functions/execute_trade", drop="DROP FUNCTION execute_trade;"),
+        sql.create("functions/leaderboard", drop="DROP FUNCTION leaderboard;"),
+        sql.create("functions/refuse_deleting_held", drop="DROP FUNCTION refuse_deleting_held;"),
+        sql.create("triggers/refuse_deleting_held", drop="DROP TRIGGER trigger_refuse_deleting_held ON characters;"),
+        sql.create("functions/refuse_deleting_trader", drop="DROP FUNCTION refuse_deleting_trader;"),
+        sql.create("triggers/refuse_deleting_trader", drop="DROP TRIGGER trigger_refuse_deleting_trader ON users;"),
+    ]

@@ -1,0 +1,171 @@
+"""What traders see of their money. Call inside `as_user(user)`: every table here is under row-level security."""
+
+from datetime import datetime
+from decimal import ROUND_CEILING, Decimal
+from typing import NamedTuple
+
+from django.db import connection
+
+from characters.models import Character, character_url
+from trading.models import Account, Holding, LedgerEntry, MarketRules
+
+CENT = Decimal("0.01")
+PAGE = 50
+
+
+class Position(NamedTuple):
+    """Shares of one character. Amounts in berries; cost_basis includes commissions, value does not."""
+
+    character_id: int
+    name: str
+    quantity: int
+    price: Decimal
+    cost_basis: Decimal
+
+    @property
+    def url(self) -> str:
+        """The quote page."""
+        return character_url(self.character_id, self.name)
+
+    @property
+    def value(self) -> Decimal:
+        """What the shares are worth at the current price."""
+        return self.price * self.quantity
+
+    @property
+    def gain(self) -> Decimal:
+        """What they have gained since they were bought."""
+        return self.value - self.cost_basis
+
+    @property
+    def gain_percent(self) -> float:
+        """The gain in per cent of what they cost."""
+        return _percent(self.gain, self.cost_basis)
+
+
+class Portfolio(NamedTuple):
+    """One trader's cash and open positions, largest value first. Amounts in berries."""
+
+    cash: Decimal
+    positions: list[Position]
+
+    @property
+    def holdings_value(self) -> Decimal:
+        """What all positions are worth."""
+        return sum((p.value for p in self.positions), Decimal(0))
+
+    @property
+    def cost_basis(self) -> Decimal:
+        """What all positions cost."""
+        return sum((p.cost_basis for p in self.positions), Decimal(0))
+
+    @property
+    def total(self) -> Decimal:
+        """Cash and positions."""
+        return self.cash + self.holdings_value
+
+    @property
+    def gain(self) -> Decimal:
+        """What all positions have gained."""
+        return self.holdings_value - self.cost_basis
+
+    @property
+    def gain_percent(self) -> float:
+        """The gain in per cent of what they cost."""
+        return _percent(self.gain, self.cost_basis)
+
+
+class Entry(NamedTuple):
+    """One movement of money. amount is signed; name is None for movements without a character."""
+
+    character_id: int | None
+    when: datetime
+    kind: str
+    quantity: int
+    price: Decimal
+    fee: Decimal
+    amount: Decimal
+    balance_after: Decimal
+    name: str | None = None
+
+    @property
+    def url(self) -> str | None:
+        """The quote page."""
+        return character_url(self.character_id, self.name) if self.character_id and self.name else None
+
+
+class History(NamedTuple):
+    """One page of movements, latest first. `before`: the key of the next page, None on the last."""
+
+    entries: list[Entry]
+    before: datetime | None
+
+
+class Leader(NamedTuple):
+    """One line of the leaderboard."""
+
+    rank: int
+    user_id: int
+    username: str
+    worth: Decimal
+    is_me: bool = False
+
+
+class Desk(NamedTuple):
+    """What an order ticket needs to know of its trader. commission: a share, 0.01 for 1 %."""
+
+    cash: Decimal
+    position: Position | None
+    commission: Decimal
+    position_cap: int
+
+
+ENTRY = ("character_id", "created_at", "kind", "quantity", "price", "fee", "amount", "balance_after")
+POSITION = ("character_id", "character__name", "quantity", "character__current_price", "cost_basis")
+
+
+def fee(total: Decimal, commission: Decimal) -> Decimal:
+    """Return the commission on an order, rounded up to a whole 0.01 as execute_trade does."""
+    return (total * commission).quantize(CENT, rounding=ROUND_CEILING)
+
+
+def portfolio(user_id: int) -> Portfolio | None:
+    """Return one account's cash and open positions, None without an account (staff). Two queries."""
+    cash = Account.objects.filter(user_id=user_id).values_list("balance", flat=True).first()
+    if cash is None:
+        return None
+    held = Holding.objects.filter(user_id=user_id).values_list(*POSITION)
+    return Portfolio(cash, sorted((Position(*row) for row in held), key=lambda p: (-p.value, p.name)))
+
+
+def desk(user_id: int, character_id: int) -> Desk | None:
+    """Return what the ticket of this character needs, None without an account (staff). Three queries."""
+    cash = Account.objects.filter(user_id=user_id).values_list("balance", flat=True).first()
+    if cash is None:
+        return None
+    held = Holding.objects.filter(user_id=user_id, character_id=character_id).values_list(*POSITION).first()
+    rules = MarketRules.objects.values_list("commission", "position_cap").get()
+    return Desk(cash, Position(*held) if held else None, *rules)
+
+
+def history(user_id: int, before: datetime | None = None) -> History:
+    """Return one page of an account's movements, latest first. Two queries."""
+    entries = LedgerEntry.objects.filter(user_id=user_id).order_by("-created_at")
+    if before is not None:
+        entries = entries.filter(created_at__lt=before)
+    found = [Entry(*row) for row in entries.values_list(*ENTRY)[: PAGE + 1]]
+    traded = {entry.character_id for entry in found if entry.character_id}
+    names = dict(Character.objects.filter(pk__in=traded).values_list("id", "name"))
+    page = [entry._replace(name=names.get(entry.character_id or 0)) for entry in found[:PAGE]]
+    return History(page, page[-1].when if len(found) > PAGE else None)
+
+
+def leaders(user_id: int | None, limit: int = 100) -> list[Leader]:
+    """Return the richest traders, rank 1 first, and mark the reader. One query; needs no bound user."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT rank, user_id, username, worth FROM leaderboard(%s)", [limit])
+        return [Leader(*row, is_me=row[1] == user_id) for row in cursor.fetchall()]
+
+
+def _percent(gain: Decimal, cost: Decimal) -> float:
+    return float(gain / cost * 100) if cost else 0.0

@@ -1,0 +1,134 @@
+"""Pages of money: orders, portfolio, history, leaderboard, sign-up and login."""
+
+from datetime import datetime
+from typing import cast
+from urllib.parse import urlencode
+
+from django.contrib import messages
+from django.contrib.auth import login
+from django.contrib.auth.decorators import login_required
+from django.contrib.auth.views import LoginView, redirect_to_login
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_GET, require_POST, require_safe
+
+from characters.selectors import quote
+from characters.views import quote_page
+from trading import selectors
+from trading.binding import as_user
+from trading.forms import SignUpForm
+from trading.models import User
+from trading.orders import OrderError, asked_order, parse
+from trading.services import place_order
+from trading.tickets import TicketError, preview as preview_order
+
+NO_ACCOUNT = "Staff accounts do not trade. Sign up as a trader to get a trading account."
+CONFLICTS = {"price_moved", "trade_id_reused"}
+
+
+@require_POST
+def trade(request: HttpRequest, pk: int) -> HttpResponse:
+    """Send an order. Done: back to the quote page. Refused: the quote page again, as typed, with the reason."""
+    character = quote(pk)
+    if not request.user.is_authenticated:
+        return redirect_to_login(character.url)
+    order = asked_order(request.POST)
+    try:
+        answer = place_order(_user(request), pk, parse(order))
+    except OrderError as error:
+        return quote_page(request, character, order, TicketError(error.code, str(error)), 422)
+    if not answer.success:
+        refusal = TicketError(answer.code, answer.message)
+        return quote_page(request, quote(pk), order, refusal, 409 if answer.code in CONFLICTS else 422)
+    verb = "Bought" if order.action == "buy" else "Sold"
+    messages.success(
+        request, f"{verb} {int(order.quantity):,} × {character.name} at ฿{answer.price:,.2f}, commission ฿{answer.fee:,.2f}."
+    )
+    return redirect(character.url)
+
+
+@require_GET
+@never_cache
+def preview(request: HttpRequest, pk: int) -> HttpResponse:
+    """Show what an order would cost and leave: the fragment that htmx puts into the ticket."""
+    character = quote(pk)
+    if not request.user.is_authenticated:
+        return HttpResponse(status=403)
+    with as_user(_user(request)):
+        desk = selectors.desk(_user(request).pk, pk)
+    try:
+        shown = preview_order(character.price, desk, asked_order(request.GET)) if desk else None
+        return render(request, "characters/_preview.html", {"preview": shown})
+    except OrderError as error:
+        return render(request, "characters/_preview.html", {"preview": None, "error": TicketError(error.code, str(error))})
+
+
+@require_safe
+@login_required
+def portfolio(request: HttpRequest) -> HttpResponse:
+    """Show the reader's cash and positions."""
+    with as_user(_user(request)):
+        mine = selectors.portfolio(_user(request).pk)
+    if mine is None:
+        messages.info(request, NO_ACCOUNT)
+        return redirect("board")
+    return render(request, "trading/portfolio.html", {"portfolio": mine})
+
+
+@require_safe
+@login_required
+def history(request: HttpRequest) -> HttpResponse:
+    """Show the reader's movements, latest first, a page at a time."""
+    before = _moment(request.GET.get("before", ""))
+    with as_user(_user(request)):
+        page = selectors.history(_user(request).pk, before)
+    context = {
+        "entries": page.entries,
+        "next_url": "?" + urlencode({"before": page.before.isoformat()}) if page.before else None,
+        "first_url": reverse("history") if before else None,
+    }
+    return render(request, "trading/history.html", context)
+
+
+@require_safe
+def leaderboard(request: HttpRequest) -> HttpResponse:
+    """Show the richest traders."""
+    return render(request, "trading/leaderboard.html", {"leaders": selectors.leaders(request.user.pk)})
+
+
+@sensitive_post_parameters()
+@never_cache
+def sign_up(request: HttpRequest) -> HttpResponse:
+    """Make a user with a trading account, and log him in."""
+    if request.user.is_authenticated:
+        return redirect("portfolio")
+    form = SignUpForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        user = form.save()
+        login(request, user)
+        messages.success(request, f"Welcome, {user.username}. You have ฿100,000 of play money: pick a character.")
+        return redirect("board")
+    return render(request, "trading/signup.html", {"form": form}, status=422 if form.is_bound else 200)
+
+
+class Login(LoginView):
+    """Log in; who is logged in already goes on."""
+
+    template_name = "trading/login.html"
+    redirect_authenticated_user = True
+
+
+def _user(request: HttpRequest) -> User:
+    return cast("User", request.user)
+
+
+def _moment(text: str) -> datetime | None:
+    """Return the moment in an address, None if there is none that can be read."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else None
