@@ -1,0 +1,45 @@
+"""Real servers, real roles: the site's code runs as market_app, migrations as market_owner."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.core.cache import caches
+from django.db import connections
+
+from onepiece_market import servers
+
+FLUSH = "TRUNCATE users, crews, characters, order_flow, auth_group, django_session RESTART IDENTITY CASCADE"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Start or join the servers under MARKET_HOME/test, or check those that the environment names."""
+    servers.ensure()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give every database test both roles."""
+    for item in items:
+        for mark in item.iter_markers("django_db"):
+            mark.kwargs.setdefault("databases", ["default", "owner"])
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    """Let `default` connect to the database that `owner` made and migrated, as a role of its own."""
+    connections["default"].settings_dict["TEST"]["MIRROR"] = None
+    # After a transactional test the owner flushes for both, everything but what migrations wrote (rules, permissions).
+    # Only a test database gives him back the TRUNCATE that append-only took away.
+    connections["default"].ops.sql_flush = lambda *args, **kwargs: []
+    connections["owner"].ops.sql_flush = lambda *args, **kwargs: [FLUSH]
+    with django_db_blocker.unblock(), connections["owner"].cursor() as cursor:
+        cursor.execute("GRANT TRUNCATE ON ledger_entries TO market_owner")
+    yield
+    connections["default"].close()
+
+
+@pytest.fixture(autouse=True)
+def _empty_cache() -> Iterator[None]:
+    yield
+    for cache in caches.all():
+        cache.clear()
