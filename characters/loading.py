@@ -108,6 +108,8 @@ def _read(reader: "csv.DictReader[str]") -> Table:
     kind = "crews" if "captain" in header else "characters"
     if unknown := [name for name in header if name not in COLUMNS[kind]]:
         raise ValueError(f"line 1: unknown column {unknown[0]!r}; {kind} have {', '.join(COLUMNS[kind])}.")
+    if twice := [name for name in header if header.count(name) > 1]:
+        raise ValueError(f"line 1: the column {twice[0]!r} stands there twice.")
     if missing := REQUIRED[kind].difference(header):
         raise ValueError(f"line 1: the column {min(missing)!r} is missing.")
     table = Table(kind, {}, [])
@@ -116,7 +118,7 @@ def _read(reader: "csv.DictReader[str]") -> Table:
         line = reader.line_num
         values, problems = _read_row(row, line, COLUMNS[kind])
         name = values.get("name", "")
-        if name in first_line:
+        if name and name in first_line:
             problems.append(Problem(line, "name", f"{name!r} stands in line {first_line[name]} already."))
         first_line.setdefault(name, line)
         if problems:
@@ -136,6 +138,6 @@ def _read_row(row: dict[str, str], line: int, columns: dict[str, Reader]) -> tup
             values[column] = columns[column](value)
         except ValueError as error:
             problems.append(Problem(line, column, str(error)))
-    if values.get("chapter") and values.get("bounty") is None:
+    if values.get("chapter") and not row.get("bounty", "").strip():
         problems.append(Problem(line, "chapter", "dates a bounty, but there is none."))
     return values, problems

@@ -43,7 +43,8 @@ def write_characters(table: Table, using: str, *, only_new: bool = False, progre
     bounties_before = {name: c.bounty for name, c in known.items()}
     columns = table_columns(table) - {"crew", "bounty", "chapter"} | ({"crew_id"} if "crew" in table_columns(table) else set())
     changed = _changed(known, old, columns)
-    Character.objects.using(using).bulk_update(changed, sorted(c.removesuffix("_id") for c in columns), BATCH)
+    if changed:
+        Character.objects.using(using).bulk_update(changed, sorted(c.removesuffix("_id") for c in columns), BATCH)
     moved = [r for r in old if "bounty" in r and r["bounty"] != bounties_before[r["name"]]]
     _announce(moved, {name: c.pk for name, c in known.items()}, using)
     touched = {c.name for c in changed} | {row["name"] for row in moved}

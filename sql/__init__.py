@@ -16,6 +16,11 @@ def read(name: str, version: int = 1) -> str:
     return (HERE / f"{name}_v{version:02}.sql").read_text(encoding="utf-8")
 
 
+def read_probe(name: str) -> str:
+    """Return the text of a read-only diagnostic."""
+    return (HERE / "probes" / f"{name}.sql").read_text(encoding="utf-8")
+
+
 def create(name: str, *, drop: str, state: list[Operation] | None = None) -> RunSQL:
     """Return the operation that makes version 1. `drop` is its reverse, `state` what Django should know of it."""
     return RunSQL(read(name), drop, state_operations=state)

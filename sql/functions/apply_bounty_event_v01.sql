@@ -6,6 +6,12 @@ SET search_path = pg_catalog, public, pg_temp AS $$
 DECLARE
     v_price numeric := bounty_fundamental(NEW.amount);
 BEGIN
+    IF pg_trigger_depth() > 1 THEN
+        RETURN NEW;  -- the first entry of a new listing: its price follows from it already
+    END IF;
+    IF NOT pg_has_role(session_user, 'market_owner', 'MEMBER') THEN
+        NEW.effective_at := now();  -- the site cannot date a bounty back
+    END IF;
     PERFORM FROM characters WHERE id = NEW.character_id FOR NO KEY UPDATE;
     NEW.applied_at := now();
     IF EXISTS (SELECT FROM bounty_events WHERE character_id = NEW.character_id AND effective_at > NEW.effective_at) THEN

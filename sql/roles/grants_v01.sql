@@ -9,7 +9,7 @@ GRANT UPDATE (
     name, crew_id, description, image_url, is_active, is_tradeable, epithet, aliases, devil_fruit
 ) ON characters TO market_app;
 GRANT UPDATE ON users TO market_app;
-GRANT INSERT (character_id, amount, chapter) ON bounty_events TO market_app;
+GRANT INSERT ON bounty_events TO market_app;
 GRANT INSERT, DELETE ON watches TO market_app;
 
 GRANT SELECT ON characters, listings, bounty_events, market_rules, users, crews TO market_system;

@@ -40,6 +40,14 @@ class Migration(migrations.Migration):
         sql.create("functions/trade_answer", drop="DROP FUNCTION trade_answer;"),
         sql.create("functions/open_account", drop="DROP FUNCTION open_account;"),
         sql.create("functions/execute_trade", drop="DROP FUNCTION execute_trade;"),
+        sql.create(
+            "functions/position_of",
+            drop="DROP AGGREGATE position_of(text, integer, numeric); DROP FUNCTION add_to_position;",
+        ),
+        sql.create(
+            "functions/rebuild_projections", drop="DROP FUNCTION rebuild_projections; DROP SCHEMA IF EXISTS rebuilt CASCADE;"
+        ),
+        sql.create("functions/apply_projections", drop="DROP FUNCTION apply_projections;"),
         sql.create("functions/leaderboard", drop="DROP FUNCTION leaderboard;"),
         sql.create("functions/refuse_deleting_held", drop="DROP FUNCTION refuse_deleting_held;"),
         sql.create("triggers/refuse_deleting_held", drop="DROP TRIGGER trigger_refuse_deleting_held ON characters;"),
