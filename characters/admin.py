@@ -1,6 +1,8 @@
 """Characters on the staff's desk."""
 
 from django.contrib import admin
+from django.contrib.admin.options import InlineModelAdmin
+from django.db.models import Model
 from django.http import HttpRequest
 
 from characters.models import BountyEvent, Character
@@ -45,11 +47,11 @@ class CharacterAdmin(CarefulAdmin):
         """Take a bounty with a new character only; later it changes by a line of its history."""
         return self.market if obj is None else ("bounty", *self.market)
 
-    def get_inlines(self, request: HttpRequest, obj: Character | None) -> list[type[BountyEventInline]]:
+    def get_inlines(self, request: HttpRequest, obj: Character | None) -> list[type[InlineModelAdmin]]:
         """Show the history once there is one."""
         return [BountyEventInline] if obj else []
 
-    def kept_by(self, obj: Character) -> str:
+    def kept_by(self, obj: Model) -> str:
         """Count the holders, past row-level security."""
         holders = Holding.objects.using("owner").filter(character_id=obj.pk).count()
         return f": {holders} traders hold it" if holders else ""

@@ -1,11 +1,13 @@
 """Characters, their market listing, and the history of their bounties."""
 
+from typing import Any
+
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.functions import TransactionNow
 from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.contrib.postgres.search import SearchVectorField
 from django.db import models
 from django.db.models import Q
-from django.contrib.postgres.functions import TransactionNow
 from django.urls import reverse
 from django.utils.text import slugify
 
@@ -20,7 +22,7 @@ class CharacterNames(models.Func):
     function = "character_names"
     output_field = models.TextField()
 
-    def __init__(self, *columns: str, **extra: object) -> None:
+    def __init__(self, *columns: str, **extra: Any) -> None:
         super().__init__(*(columns or ("name", "aliases", "epithet")), **extra)
 
 
@@ -68,10 +70,12 @@ class Character(models.Model):
             models.UniqueConstraint(fields=("name",), name="characters_name_key"),
             models.CheckConstraint(condition=Q(bounty__gte=0), name="characters_bounty_check"),
             models.CheckConstraint(
-                condition=Q(current_price__gt=0, current_price__lt=models.Value("Infinity")), name="characters_current_price_check"
+                condition=Q(current_price__gt=0, current_price__lt=models.Value("Infinity")),
+                name="characters_current_price_check",
             ),
             models.CheckConstraint(
-                condition=Q(market_cap__gte=0, market_cap__lt=models.Value("Infinity")), name="characters_market_cap_check"
+                condition=Q(market_cap__gte=0, market_cap__lt=models.Value("Infinity")),
+                name="characters_market_cap_check",
             ),
             models.CheckConstraint(condition=Q(sentiment_score__range=(-1, 1)), name="characters_sentiment_score_check"),
         )
@@ -110,7 +114,8 @@ class Listing(models.Model):
         db_table = "listings"
         constraints = (
             models.CheckConstraint(
-                condition=Q(fundamental__gte=10, fundamental__lt=models.Value("Infinity")), name="listings_fundamental_check"
+                condition=Q(fundamental__gte=10, fundamental__lt=models.Value("Infinity")),
+                name="listings_fundamental_check",
             ),
             models.CheckConstraint(condition=Q(full_vote__gte=1), name="listings_full_vote_check"),
             models.CheckConstraint(condition=Q(shares_outstanding__gte=1), name="listings_shares_outstanding_check"),

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from django.contrib.postgres.search import SearchQuery, SearchRank, TrigramWordSimilarity
-from django.db.models import F, Q, Value
+from django.db.models import F, Q
 from django.http import Http404
 
 from characters.board import SORTS, BoardQuery
@@ -60,8 +60,15 @@ class Quote(NamedTuple):
     description: str
     is_active: bool
 
-    url = Row.url
-    crew_url = Row.crew_url
+    @property
+    def url(self) -> str:
+        """The quote page."""
+        return character_url(self.id, self.name)
+
+    @property
+    def crew_url(self) -> str | None:
+        """The crew's page."""
+        return crew_url(self.crew_id, self.crew_name) if self.crew_id and self.crew_name else None
 
 
 class Bounty(NamedTuple):
@@ -87,7 +94,8 @@ QUOTE = (*ROW, "aliases", "devil_fruit", "sentiment_score", "description", "is_a
 
 
 def board(query: BoardQuery) -> Page:
-    """Return one page of the market: the best matches of a search, else a keyset page in the order asked for.
+    """
+    Return one page of the market: the best matches of a search, else a keyset page in the order asked for.
 
     At most three queries; the number does not depend on how many characters there are.
     """
@@ -168,6 +176,6 @@ def by_words(characters: CharacterQuerySet, text: str) -> CharacterQuerySet:
 
 def by_spelling(characters: CharacterQuerySet, text: str) -> CharacterQuerySet:
     """Return those whose names look like the text, most alike first. Uses idx_characters_names_trgm."""
-    alike = TrigramWordSimilarity(Value(text.lower()), CharacterNames())
+    alike = TrigramWordSimilarity(text.lower(), CharacterNames())
     named = characters.alias(names=CharacterNames()).filter(names__trigram_word_similar=text.lower())
     return named.order_by(alike.desc(), "-market_cap", "id")

@@ -94,5 +94,6 @@ def _add(rows: list[dict[str, Any]], using: str) -> None:
 
 def _announce(rows: list[dict[str, Any]], ids: dict[str, int], using: str) -> None:
     BountyEvent.objects.using(using).bulk_create(
-        [BountyEvent(character_id=ids[row["name"]], amount=row["bounty"], chapter=row.get("chapter")) for row in rows], BATCH
+        [BountyEvent(character_id=ids[row["name"]], amount=row["bounty"], chapter=row.get("chapter")) for row in rows],
+        BATCH,
     )

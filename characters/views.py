@@ -1,5 +1,6 @@
 """The market board and the quote page."""
 
+from collections.abc import Mapping
 from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse
@@ -63,7 +64,7 @@ def quote_page(
     return render(request, "characters/quote.html", context, status=status)
 
 
-def _address(parameters: dict[str, object], *, without: str = "") -> str:
+def _address(parameters: Mapping[str, object], *, without: str = "") -> str:
     """Return the board's address with these parameters."""
     return "/?" + urlencode({k: v for k, v in parameters.items() if k != without})
 

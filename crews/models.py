@@ -1,7 +1,7 @@
 """Crews, and what their members add up to."""
 
-from django.db import models
 from django.contrib.postgres.functions import TransactionNow
+from django.db import models
 from django.urls import reverse
 from django.utils.text import slugify
 

@@ -1,4 +1,5 @@
-"""PostgreSQL 18 and Valkey 9 from PyPI wheels, for whoever names no servers of his own.
+"""
+PostgreSQL 18 and Valkey 9 from PyPI wheels, for whoever names no servers of his own.
 
 All processes of one MARKET_HOME share one pair of servers. Each process that uses them holds a shared lock
 on the file `lease`; whoever lets go last stops them. `servers.lock` is held while starting and while stopping.
@@ -28,6 +29,8 @@ RELOCATED = Path("/var/lib/onepiece-market")
 SOCKET_PATH_LIMIT = 100  # bytes; macOS allows 103, Linux 107
 PATIENCE_S = 90  # crash recovery of a large database takes its time
 
+INITDB_OPTIONS = ("-Upostgres", "-Atrust", "-EUTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C")
+
 Say = Callable[[str], None]
 
 
@@ -45,23 +48,28 @@ class Layout(NamedTuple):
 
     @property
     def postgres_data(self) -> Path:
+        """PostgreSQL's data directory."""
         return self.servers / "postgres"
 
     @property
     def valkey_data(self) -> Path:
+        """Valkey's directory."""
         return self.servers / "valkey"
 
     @property
     def valkey_socket(self) -> Path:
+        """Where Valkey listens."""
         return self.sockets / "valkey.sock"
 
     @property
     def relocated(self) -> bool:
+        """Whether the files live outside MARKET_HOME."""
         return self.servers.parent == RELOCATED
 
 
 def layout(home: Path) -> Layout:
-    """Return where the servers of this MARKET_HOME live. Touches nothing; every process gets the same answer.
+    """
+    Return where the servers of this MARKET_HOME live. Touches nothing; every process gets the same answer.
 
     PostgreSQL refuses to run as root, and the user it runs as instead must reach the files. Where a parent folder
     is closed to him (/root, a private temporary folder) they live in /var/lib/onepiece-market/<hash of home>.
@@ -78,7 +86,8 @@ def layout(home: Path) -> Layout:
 
 
 def lease(home: Path, say: Say = lambda _: None) -> Callable[[], None]:
-    """Start the servers of this MARKET_HOME, or join those that run. Return the function that lets go of them.
+    """
+    Start the servers of this MARKET_HOME, or join those that run. Return the function that lets go of them.
 
     Blocks while another process starts or stops them. Letting go twice is harmless; a process that exits lets go.
     Raises EmbeddedError.
@@ -288,8 +297,7 @@ def _launch_postgres(place: Layout, say: Say) -> None:
 
 def _initdb(place: Layout) -> None:
     result = subprocess.run(
-        [str(postgres_binary(place, "initdb")), "-D", str(place.postgres_data), "-U", "postgres", "-A", "trust", "-E", "UTF8"]
-        + ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"],
+        [str(postgres_binary(place, "initdb")), "-D", str(place.postgres_data), *INITDB_OPTIONS],
         capture_output=True, text=True, cwd="/", check=False, **_run_as(place),
     )  # type: ignore[call-overload]  # fmt: skip
     if result.returncode:

@@ -19,7 +19,11 @@ def refuse_nul(get_response: View) -> View:
     """Answer 400 to a NUL character in address, query or cookies: PostgreSQL cannot store it. Forms refuse it themselves."""
 
     def middleware(request: HttpRequest) -> HttpResponse:
-        texts = (request.path, *request.COOKIES.values(), *(v for values in request.GET.lists() for v in (values[0], *values[1])))
+        texts = (
+            request.path,
+            *request.COOKIES.values(),
+            *(v for values in request.GET.lists() for v in (values[0], *values[1])),
+        )
         if any("\0" in text for text in texts):
             return render(request, "400.html", status=400)
         return get_response(request)

@@ -2,6 +2,7 @@
 
 import subprocess
 from collections.abc import Callable
+from typing import Any
 
 import psycopg
 import redis
@@ -23,7 +24,8 @@ class ServerError(Exception):
 
 
 def ensure(say: embedded.Say = lambda _: None) -> Callable[[], None]:
-    """Start or join the embedded servers where no URL names others, and check those that a URL names.
+    """
+    Start or join the embedded servers where no URL names others, and check those that a URL names.
 
     Return the function that lets go of the embedded servers. Raises ServerError.
     """
@@ -55,33 +57,32 @@ def _bootstrap() -> None:
 
 
 def check_postgres(alias: str, variable: str) -> None:
-    """Connect as this alias would. Raises ServerError when it is unreachable, too old, or a `default` that may too much."""
-    connection = connections[alias]
+    """Connect as this alias would. Raises ServerError when that fails, when it is too old, or a `default` that may too much."""
     try:
-        connection.ensure_connection()
-    except Exception as error:  # a wrong option raises TypeError or ProgrammingError, a missing server OperationalError
-        reason = str(error).strip().splitlines()[0]
-        raise ServerError(f"{variable} cannot be reached: {reason} Run deploy/postgres/bootstrap.sql there.") from error
-    if connection.pg_version < 150000:
-        raise ServerError(f"{variable} is PostgreSQL {connection.pg_version // 10000}; the market needs 15 to 18.")
-    if alias == "default":
-        refuse_power(alias, variable)
-
-
-def refuse_power(alias: str, variable: str) -> None:
-    """Raise ServerError if this alias could go past row-level security."""
-    try:
-        with connections[alias].cursor() as cursor:
-            cursor.execute(PRIVILEGES)
-            role, superuser, bypasses, owner, owns = cursor.fetchone()
+        with psycopg.connect(**connections[alias].get_connection_params()) as connection:
+            _refuse_old(connection, variable)
+            if alias == "default":
+                _refuse_power(connection, variable)
     except psycopg.Error as error:
-        raise ServerError(f"{variable}: the roles are missing. Run deploy/postgres/bootstrap.sql there.") from error
-    powers = {"is a superuser": superuser, "bypasses row-level security": bypasses, "owns tables": owns, "is market_owner": owner}
-    for power, has in powers.items():
-        if has:
-            raise ServerError(
-                f"{variable} logs in as {role}, which {power}; the site must run as market_app (deploy/postgres/bootstrap.sql)."
-            )
+        reason = " ".join(str(error).split())
+        raise ServerError(f"{variable} cannot be used: {reason} (see deploy/postgres/bootstrap.sql)") from error
+
+
+def _refuse_old(connection: "psycopg.Connection[Any]", variable: str) -> None:
+    version = connection.info.server_version // 10000
+    if version < 15:
+        raise ServerError(f"{variable} is PostgreSQL {version}; the market needs 15 to 18.")
+
+
+def _refuse_power(connection: "psycopg.Connection[Any]", variable: str) -> None:
+    """Refuse a role that could go past row-level security."""
+    role, *has = connection.execute(PRIVILEGES).fetchone() or ("", True, False, False, False)
+    names = ("is a superuser", "bypasses row-level security", "is a member of market_owner", "owns tables")
+    powers = [name for name, power in zip(names, has, strict=True) if power]
+    if powers:
+        raise ServerError(
+            f"{variable} logs in as {role}, which {powers[0]}; the site must run as market_app (deploy/postgres/bootstrap.sql)."
+        )
 
 
 def check_redis() -> None:

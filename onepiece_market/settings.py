@@ -3,6 +3,7 @@
 import secrets
 import sys
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import environ
@@ -103,10 +104,10 @@ EMBEDDED_VALKEY = "REDIS_URL" not in env.ENVIRON
 SERVERS = embedded.layout(MARKET_HOME)
 
 
-def _database(variable: str, role: str) -> dict[str, object]:
+def _database(variable: str, role: str) -> dict[str, Any]:
     """Return one alias from its URL, or the embedded server's."""
     if EMBEDDED_POSTGRES:
-        place = {"NAME": "onepiece_market", "USER": role, "HOST": str(SERVERS.sockets), "PORT": 5432}
+        place: dict[str, Any] = {"NAME": "onepiece_market", "USER": role, "HOST": str(SERVERS.sockets), "PORT": 5432}
     else:
         try:
             place = env.db_url(variable)

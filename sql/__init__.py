@@ -1,4 +1,5 @@
-"""Every SQL object as a file, one file per version: `functions/execute_trade_v01.sql`. Migrations replay them.
+"""
+Every SQL object as a file, one file per version: `functions/execute_trade_v01.sql`. Migrations replay them.
 
 A file holds the object and all that dies with it. A version in FROZEN is never edited: copy it forward.
 """
@@ -12,7 +13,7 @@ HERE = Path(__file__).parent
 
 
 def read(name: str, version: int = 1) -> str:
-    """Return the text of one version, such as read("functions/execute_trade", 2)."""
+    """Return the text of one version, such as "functions/execute_trade", 2."""
     return (HERE / f"{name}_v{version:02}.sql").read_text(encoding="utf-8")
 
 

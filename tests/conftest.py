@@ -1,12 +1,13 @@
 """Real servers, real roles: the site's code runs as market_app, migrations as market_owner."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from django.core.cache import caches
+from django.core.cache import caches  # noqa: TID251  tests start with an empty cache
 from django.db import connections
 
+import sql
 from onepiece_market import servers
 
 FLUSH = "TRUNCATE users, crews, characters, order_flow, auth_group, django_session RESTART IDENTITY CASCADE"
@@ -43,3 +44,20 @@ def _empty_cache() -> Iterator[None]:
     yield
     for cache in caches.all():
         cache.clear()
+
+
+@pytest.fixture
+def broken_trade(transactional_db: None) -> Iterator[Callable[[str, str], None]]:
+    """Return a function that breaks a guard of execute_trade: the negative control of the test that it protects."""
+
+    def run(text: str) -> None:
+        with connections["owner"].cursor() as cursor:
+            cursor.execute(text.replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION"))
+
+    def break_guard(guard: str, instead: str) -> None:
+        text = sql.read("functions/execute_trade")
+        assert text.count(guard) == 1, guard
+        run(text.replace(guard, instead))
+
+    yield break_guard
+    run(sql.read("functions/execute_trade"))

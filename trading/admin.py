@@ -4,7 +4,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
@@ -19,7 +19,7 @@ SHOWN = 100
 class UserAdmin(CarefulAdmin, DjangoUserAdmin):
     """Users: deactivated, not deleted."""
 
-    def kept_by(self, obj: User) -> str:
+    def kept_by(self, obj: Model) -> str:
         """Count the ledger's entries, past row-level security."""
         entries = LedgerEntry.objects.using("owner").filter(user_id=obj.pk).count()
         return f": the ledger has {entries} entries of it" if entries else ""
@@ -48,7 +48,7 @@ class AccountAdmin(admin.ModelAdmin):
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Account | None = None) -> bool:
-        """The ledger is for ever."""
+        """Keep the ledger for ever."""
         return False
 
     @admin.display(description="positions")
@@ -60,7 +60,17 @@ class AccountAdmin(admin.ModelAdmin):
     @admin.display(description=f"ledger, last {SHOWN}")
     def ledger(self, obj: Account) -> SafeString:
         """Return the latest movements as a table."""
-        columns = ("created_at", "kind", "character_id", "quantity", "price", "fee", "amount", "balance_after", "trade_id")
+        columns = (
+            "created_at",
+            "kind",
+            "character_id",
+            "quantity",
+            "price",
+            "fee",
+            "amount",
+            "balance_after",
+            "trade_id",
+        )
         rows = LedgerEntry.objects.using("owner").filter(user_id=obj.pk).order_by("-created_at")
         return _table(columns, rows.values_list(*columns)[:SHOWN])
 

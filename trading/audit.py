@@ -33,7 +33,7 @@ class Difference(NamedTuple):
 
 
 def mismatches() -> list[Mismatch]:
-    """Return every difference between the ledger and its projections: empty when all is well. One query, one snapshot."""
+    """Return every difference between the ledger and its projections: empty when all is well. One query."""
     with connections[DB].cursor() as cursor:
         cursor.execute(sql.read_probe("ledger_mismatches"))
         return [Mismatch(*row) for row in cursor.fetchall()]
@@ -51,7 +51,8 @@ def rebuild(as_of: datetime | None = None) -> list[Difference]:
 
 
 def apply_rebuild() -> list[Difference]:
-    """Halt the market, rebuild the live tables from the whole ledger, and open it again if it was open.
+    """
+    Halt the market, rebuild the live tables from the whole ledger, and open it again if it was open.
 
     Locks accounts and holdings against every trade meanwhile. Return what was mended.
     """

@@ -1,16 +1,16 @@
-"""Who trades, what they have, and the ledger that proves it.
+"""
+Who trades, what they have, and the ledger that proves it.
 
 Every table with a `user_id` is under row-level security: read it inside `as_user(user)` (trading/binding.py).
 Only the SQL functions `open_account` and `execute_trade` write money; the ORM reads it.
 """
 
-from collections.abc import Iterable
 from typing import Any
 
 from django.contrib.auth.models import AbstractUser
+from django.contrib.postgres.functions import TransactionNow
 from django.db import connections, models, router, transaction
 from django.db.models import Q
-from django.contrib.postgres.functions import TransactionNow
 
 from characters.models import Character
 
@@ -154,7 +154,7 @@ class MarketRules(models.Model):
 
     class Meta:
         db_table = "market_rules"
-        constraints: Iterable[models.BaseConstraint] = (
+        constraints = (
             models.CheckConstraint(condition=Q(id=1), name="market_rules_one_row"),
             models.CheckConstraint(condition=Q(commission__gte=0, commission__lt=1), name="market_rules_commission_check"),
             models.CheckConstraint(condition=Q(kappa__gte=0), name="market_rules_kappa_check"),

@@ -164,7 +164,7 @@ def leaders(user_id: int | None, limit: int = 100) -> list[Leader]:
     """Return the richest traders, rank 1 first, and mark the reader. One query; needs no bound user."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT rank, user_id, username, worth FROM leaderboard(%s)", [limit])
-        return [Leader(*row, is_me=row[1] == user_id) for row in cursor.fetchall()]
+        return [Leader(*row)._replace(is_me=row[1] == user_id) for row in cursor.fetchall()]
 
 
 def _percent(gain: Decimal, cost: Decimal) -> float:

@@ -29,11 +29,12 @@ class Answer(NamedTuple):
 
 
 def place_order(user: User, character_id: int, order: ParsedOrder, using: str = DEFAULT_DB_ALIAS) -> Answer:
-    """Execute the order for this user, in a transaction of its own; the same trade id never trades twice.
+    """
+    Execute the order for this user, in a transaction of its own; the same trade id never trades twice.
 
     Locks the user's account row. Refusals are answers with a code, not exceptions.
     """
-    arguments = [user.pk, character_id, order.action, order.quantity, order.price, order.trade_id]
+    arguments = (user.pk, character_id, *order)
     with as_user(user, using), connections[using].cursor() as cursor:
         cursor.execute(EXECUTE_TRADE, arguments)
         (text,) = cursor.fetchone()

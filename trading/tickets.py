@@ -59,7 +59,7 @@ class Preview(NamedTuple):
 
 
 class Ticket(NamedTuple):
-    """An order ticket as the page shows it. A fresh trade id each time: a refused id stays free, a used one is spent."""
+    """An order ticket as the page shows it, with a fresh trade id each time."""
 
     trade_url: str
     preview_url: str

@@ -23,7 +23,8 @@ from trading.forms import SignUpForm
 from trading.models import User
 from trading.orders import OrderError, asked_order, parse
 from trading.services import place_order
-from trading.tickets import TicketError, preview as preview_order
+from trading.tickets import TicketError
+from trading.tickets import preview as preview_order
 
 NO_ACCOUNT = "Staff accounts do not trade. Sign up as a trader to get a trading account."
 CONFLICTS = {"price_moved", "trade_id_reused"}
@@ -45,7 +46,8 @@ def trade(request: HttpRequest, pk: int) -> HttpResponse:
         return quote_page(request, quote(pk), order, refusal, 409 if answer.code in CONFLICTS else 422)
     verb = "Bought" if order.action == "buy" else "Sold"
     messages.success(
-        request, f"{verb} {int(order.quantity):,} × {character.name} at ฿{answer.price:,.2f}, commission ฿{answer.fee:,.2f}."
+        request,
+        f"{verb} {int(order.quantity):,} × {character.name} at ฿{answer.price:,.2f}, commission ฿{answer.fee:,.2f}.",
     )
     return redirect(character.url)
 

@@ -26,7 +26,9 @@ class Migration(migrations.Migration):
             state=[migrations.AddIndex("character", ACTIVE_ONLY)],
         ),
         sql.create(
-            "indexes/characters_search", drop="DROP INDEX idx_characters_search;", state=[migrations.AddIndex("character", SEARCH)]
+            "indexes/characters_search",
+            drop="DROP INDEX idx_characters_search;",
+            state=[migrations.AddIndex("character", SEARCH)],
         ),
         sql.create(
             "indexes/characters_names_trgm",

@@ -8,53 +8,71 @@ import sql
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         sql.create("roles/schema", drop="REVOKE ALL ON SCHEMA public FROM market_app, market_system;"),
         migrations.CreateModel(
-            name='Crew',
+            name="Crew",
             fields=[
-                ('id', models.AutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=100)),
-                ('captain', models.CharField(max_length=100)),
-                ('description', models.TextField(blank=True, null=True)),
-                ('founded_date', models.DateField(blank=True, null=True)),
-                ('is_active', models.BooleanField(blank=True, db_default=True, null=True)),
-                ('created_at', models.DateTimeField(db_default=django.contrib.postgres.functions.TransactionNow(), editable=False, null=True)),
-                ('updated_at', models.DateTimeField(db_default=django.contrib.postgres.functions.TransactionNow(), editable=False, null=True)),
+                ("id", models.AutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name", models.CharField(max_length=100)),
+                ("captain", models.CharField(max_length=100)),
+                ("description", models.TextField(blank=True, null=True)),
+                ("founded_date", models.DateField(blank=True, null=True)),
+                ("is_active", models.BooleanField(blank=True, db_default=True, null=True)),
+                (
+                    "created_at",
+                    models.DateTimeField(
+                        db_default=django.contrib.postgres.functions.TransactionNow(), editable=False, null=True
+                    ),
+                ),
+                (
+                    "updated_at",
+                    models.DateTimeField(
+                        db_default=django.contrib.postgres.functions.TransactionNow(), editable=False, null=True
+                    ),
+                ),
             ],
             options={
-                'db_table': 'crews',
-                'ordering': ('name',),
+                "db_table": "crews",
+                "ordering": ("name",),
             },
         ),
         migrations.CreateModel(
-            name='CrewAnalytics',
+            name="CrewAnalytics",
             fields=[
-                ('crew', models.OneToOneField(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, primary_key=True, related_name='analytics', serialize=False, to='crews.crew')),
-                ('crew_name', models.CharField(max_length=100)),
-                ('member_count', models.BigIntegerField()),
-                ('total_bounty', models.DecimalField(decimal_places=0, max_digits=40, null=True)),
-                ('avg_price', models.DecimalField(decimal_places=16, max_digits=40, null=True)),
-                ('total_market_cap', models.DecimalField(decimal_places=2, max_digits=40, null=True)),
-                ('avg_sentiment', models.FloatField(null=True)),
+                (
+                    "crew",
+                    models.OneToOneField(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        primary_key=True,
+                        related_name="analytics",
+                        serialize=False,
+                        to="crews.crew",
+                    ),
+                ),
+                ("crew_name", models.CharField(max_length=100)),
+                ("member_count", models.BigIntegerField()),
+                ("total_bounty", models.DecimalField(decimal_places=0, max_digits=40, null=True)),
+                ("avg_price", models.DecimalField(decimal_places=16, max_digits=40, null=True)),
+                ("total_market_cap", models.DecimalField(decimal_places=2, max_digits=40, null=True)),
+                ("avg_sentiment", models.FloatField(null=True)),
             ],
             options={
-                'db_table': 'crew_analytics',
-                'managed': False,
+                "db_table": "crew_analytics",
+                "managed": False,
             },
         ),
         migrations.AddIndex(
-            model_name='crew',
-            index=models.Index(fields=['name', 'is_active'], name='idx_crews_name_active'),
+            model_name="crew",
+            index=models.Index(fields=["name", "is_active"], name="idx_crews_name_active"),
         ),
         migrations.AddConstraint(
-            model_name='crew',
-            constraint=models.UniqueConstraint(fields=('name',), name='crews_name_key'),
+            model_name="crew",
+            constraint=models.UniqueConstraint(fields=("name",), name="crews_name_key"),
         ),
     ]

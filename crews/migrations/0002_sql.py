@@ -16,7 +16,8 @@ class Migration(migrations.Migration):
             drop="DROP INDEX idx_crews_active;",
             state=[
                 migrations.AddIndex(
-                    "crew", models.Index(fields=["is_active"], name="idx_crews_active", condition=models.Q(is_active=True))
+                    "crew",
+                    models.Index(fields=["is_active"], name="idx_crews_active", condition=models.Q(is_active=True)),
                 )
             ],
         ),

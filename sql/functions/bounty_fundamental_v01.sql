@@ -3,4 +3,4 @@
 CREATE FUNCTION bounty_fundamental(p_bounty bigint) RETURNS numeric
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 AS $$ SELECT coalesce(least(greatest(10.00, round(0.05 * sqrt(p_bounty::numeric), 2)), 3000000.00), 25.00) $$;
-GRANT EXECUTE ON FUNCTION bounty_fundamental (bigint) TO market_app, market_system;
+GRANT EXECUTE ON FUNCTION bounty_fundamental(bigint) TO market_app, market_system;

@@ -72,7 +72,7 @@ BEGIN
     FROM holdings WHERE user_id = p_user_id AND character_id = p_character_id;
     v_held := coalesce(v_held, 0);
     v_total := v_market.price * p_quantity;
-    v_fee := ceil(v_total * v_market.commission * 100) / 100;
+    v_fee := round(ceil(v_total * v_market.commission * 100) / 100, 2);
 
     IF v_market.is_halted THEN
         RETURN trade_answer('market_halted', 'The market is halted. Try again in a few minutes.', p_trade_id,

@@ -5,7 +5,7 @@ RETURNS TABLE (rank bigint, user_id integer, username varchar, worth numeric)
 LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, public, pg_temp AS $$
     WITH positions AS (
-        SELECT h.user_id, sum(h.quantity * c.current_price - ceil(h.quantity * c.current_price * r.commission * 100) / 100) AS worth
+        SELECT h.user_id, sum(h.quantity * c.current_price - round(ceil(h.quantity * c.current_price * r.commission * 100) / 100, 2)) AS worth
         FROM holdings h
         JOIN characters c ON c.id = h.character_id
         CROSS JOIN market_rules r

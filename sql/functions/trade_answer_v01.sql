@@ -2,7 +2,7 @@
 CREATE FUNCTION trade_answer(
     p_code text, p_message text, p_trade_id uuid,
     p_price numeric DEFAULT NULL, p_quantity integer DEFAULT NULL, p_fee numeric DEFAULT NULL,
-    p_balance numeric DEFAULT NULL, p_quantity_held integer DEFAULT NULL, p_replayed boolean DEFAULT false
+    p_balance numeric DEFAULT NULL, p_quantity_held integer DEFAULT NULL, p_replayed boolean DEFAULT FALSE
 ) RETURNS json LANGUAGE sql IMMUTABLE PARALLEL SAFE
 AS $$
     SELECT json_build_object(

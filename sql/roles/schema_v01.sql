@@ -2,4 +2,4 @@
 -- market_owner owns the database and with it schema public. Returns nothing.
 GRANT USAGE ON SCHEMA public TO market_app, market_system;
 GRANT CREATE ON SCHEMA public TO market_system;
-ALTER DEFAULT PRIVILEGES REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC;
+ALTER DEFAULT PRIVILEGES REVOKE EXECUTE ON FUNCTIONS FROM public;

@@ -16,6 +16,9 @@ WHERE c.is_active = true
 GROUP BY c.id, c.name
 ORDER BY total_market_cap DESC;
 
+-- The view is new here: nobody waits.
+-- squawk-ignore require-concurrent-index-creation
 CREATE UNIQUE INDEX idx_crew_analytics_crew ON crew_analytics (crew_id);
+-- squawk-ignore require-concurrent-index-creation
 CREATE INDEX idx_crew_analytics_market_cap ON crew_analytics (total_market_cap DESC);
 GRANT SELECT ON crew_analytics TO market_app;

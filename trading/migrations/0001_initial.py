@@ -10,132 +10,304 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('auth', '0012_alter_user_first_name_max_length'),
-        ('characters', '0001_initial'),
+        ("auth", "0012_alter_user_first_name_max_length"),
+        ("characters", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='User',
+            name="User",
             fields=[
-                ('id', models.AutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('password', models.CharField(max_length=128, verbose_name='password')),
-                ('last_login', models.DateTimeField(blank=True, null=True, verbose_name='last login')),
-                ('is_superuser', models.BooleanField(default=False, help_text='Designates that this user has all permissions without explicitly assigning them.', verbose_name='superuser status')),
-                ('username', models.CharField(error_messages={'unique': 'A user with that username already exists.'}, help_text='Required. 150 characters or fewer. Letters, digits and @/./+/-/_ only.', max_length=150, unique=True, validators=[django.contrib.auth.validators.UnicodeUsernameValidator()], verbose_name='username')),
-                ('first_name', models.CharField(blank=True, max_length=150, verbose_name='first name')),
-                ('last_name', models.CharField(blank=True, max_length=150, verbose_name='last name')),
-                ('email', models.EmailField(blank=True, max_length=254, verbose_name='email address')),
-                ('is_staff', models.BooleanField(default=False, help_text='Designates whether the user can log into this admin site.', verbose_name='staff status')),
-                ('is_active', models.BooleanField(default=True, help_text='Designates whether this user should be treated as active. Unselect this instead of deleting accounts.', verbose_name='active')),
-                ('date_joined', models.DateTimeField(default=django.utils.timezone.now, verbose_name='date joined')),
-                ('groups', models.ManyToManyField(blank=True, help_text='The groups this user belongs to. A user will get all permissions granted to each of their groups.', related_name='user_set', related_query_name='user', to='auth.group', verbose_name='groups')),
-                ('user_permissions', models.ManyToManyField(blank=True, help_text='Specific permissions for this user.', related_name='user_set', related_query_name='user', to='auth.permission', verbose_name='user permissions')),
+                ("id", models.AutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("password", models.CharField(max_length=128, verbose_name="password")),
+                ("last_login", models.DateTimeField(blank=True, null=True, verbose_name="last login")),
+                (
+                    "is_superuser",
+                    models.BooleanField(
+                        default=False,
+                        help_text="Designates that this user has all permissions without explicitly assigning them.",
+                        verbose_name="superuser status",
+                    ),
+                ),
+                (
+                    "username",
+                    models.CharField(
+                        error_messages={"unique": "A user with that username already exists."},
+                        help_text="Required. 150 characters or fewer. Letters, digits and @/./+/-/_ only.",
+                        max_length=150,
+                        unique=True,
+                        validators=[django.contrib.auth.validators.UnicodeUsernameValidator()],
+                        verbose_name="username",
+                    ),
+                ),
+                ("first_name", models.CharField(blank=True, max_length=150, verbose_name="first name")),
+                ("last_name", models.CharField(blank=True, max_length=150, verbose_name="last name")),
+                ("email", models.EmailField(blank=True, max_length=254, verbose_name="email address")),
+                (
+                    "is_staff",
+                    models.BooleanField(
+                        default=False,
+                        help_text="Designates whether the user can log into this admin site.",
+                        verbose_name="staff status",
+                    ),
+                ),
+                (
+                    "is_active",
+                    models.BooleanField(
+                        default=True,
+                        help_text="Designates whether this user should be treated as active. Unselect this instead of deleting accounts.",
+                        verbose_name="active",
+                    ),
+                ),
+                ("date_joined", models.DateTimeField(default=django.utils.timezone.now, verbose_name="date joined")),
+                (
+                    "groups",
+                    models.ManyToManyField(
+                        blank=True,
+                        help_text="The groups this user belongs to. A user will get all permissions granted to each of their groups.",
+                        related_name="user_set",
+                        related_query_name="user",
+                        to="auth.group",
+                        verbose_name="groups",
+                    ),
+                ),
+                (
+                    "user_permissions",
+                    models.ManyToManyField(
+                        blank=True,
+                        help_text="Specific permissions for this user.",
+                        related_name="user_set",
+                        related_query_name="user",
+                        to="auth.permission",
+                        verbose_name="user permissions",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'user',
-                'verbose_name_plural': 'users',
-                'db_table': 'users',
-                'abstract': False,
+                "verbose_name": "user",
+                "verbose_name_plural": "users",
+                "db_table": "users",
+                "abstract": False,
             },
             managers=[
-                ('objects', django.contrib.auth.models.UserManager()),
+                ("objects", django.contrib.auth.models.UserManager()),
             ],
         ),
         migrations.CreateModel(
-            name='MarketRules',
+            name="MarketRules",
             fields=[
-                ('id', models.SmallIntegerField(db_default=1, primary_key=True, serialize=False)),
-                ('commission', models.DecimalField(db_default=models.Value('0.01'), decimal_places=4, max_digits=6)),
-                ('kappa', models.IntegerField(db_default=18000)),
-                ('position_cap', models.IntegerField(db_default=20)),
-                ('opening_balance', models.DecimalField(db_default=100000, decimal_places=2, max_digits=20)),
-                ('min_account_days', models.IntegerField(db_default=7)),
-                ('min_trading_days', models.IntegerField(db_default=3)),
-                ('is_halted', models.BooleanField(db_default=False)),
+                ("id", models.SmallIntegerField(db_default=1, primary_key=True, serialize=False)),
+                ("commission", models.DecimalField(db_default=models.Value("0.01"), decimal_places=4, max_digits=6)),
+                ("kappa", models.IntegerField(db_default=18000)),
+                ("position_cap", models.IntegerField(db_default=20)),
+                ("opening_balance", models.DecimalField(db_default=100000, decimal_places=2, max_digits=20)),
+                ("min_account_days", models.IntegerField(db_default=7)),
+                ("min_trading_days", models.IntegerField(db_default=3)),
+                ("is_halted", models.BooleanField(db_default=False)),
             ],
             options={
-                'db_table': 'market_rules',
-                'constraints': [models.CheckConstraint(condition=models.Q(('id', 1)), name='market_rules_one_row'), models.CheckConstraint(condition=models.Q(('commission__gte', 0), ('commission__lt', 1)), name='market_rules_commission_check'), models.CheckConstraint(condition=models.Q(('kappa__gte', 0)), name='market_rules_kappa_check'), models.CheckConstraint(condition=models.Q(('position_cap__gte', 1)), name='market_rules_position_cap_check'), models.CheckConstraint(condition=models.Q(('opening_balance__gte', 0), ('opening_balance__lt', models.Value('Infinity'))), name='market_rules_opening_balance_check')],
+                "db_table": "market_rules",
+                "constraints": [
+                    models.CheckConstraint(condition=models.Q(("id", 1)), name="market_rules_one_row"),
+                    models.CheckConstraint(
+                        condition=models.Q(("commission__gte", 0), ("commission__lt", 1)),
+                        name="market_rules_commission_check",
+                    ),
+                    models.CheckConstraint(condition=models.Q(("kappa__gte", 0)), name="market_rules_kappa_check"),
+                    models.CheckConstraint(condition=models.Q(("position_cap__gte", 1)), name="market_rules_position_cap_check"),
+                    models.CheckConstraint(
+                        condition=models.Q(("opening_balance__gte", 0), ("opening_balance__lt", models.Value("Infinity"))),
+                        name="market_rules_opening_balance_check",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='OrderFlow',
+            name="OrderFlow",
             fields=[
-                ('pk', models.CompositePrimaryKey('user_id', 'trade_id', blank=True, editable=False, primary_key=True, serialize=False)),
-                ('character_id', models.IntegerField()),
-                ('trade_id', models.UUIDField()),
-                ('votes', models.IntegerField()),
-                ('created_at', models.DateTimeField()),
-                ('user', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to=settings.AUTH_USER_MODEL)),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "user_id", "trade_id", blank=True, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("character_id", models.IntegerField()),
+                ("trade_id", models.UUIDField()),
+                ("votes", models.IntegerField()),
+                ("created_at", models.DateTimeField()),
+                (
+                    "user",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'db_table': 'order_flow',
+                "db_table": "order_flow",
             },
         ),
         migrations.CreateModel(
-            name='Watch',
+            name="Watch",
             fields=[
-                ('pk', models.CompositePrimaryKey('user_id', 'character_id', blank=True, editable=False, primary_key=True, serialize=False)),
-                ('created_at', models.DateTimeField(db_default=django.contrib.postgres.functions.TransactionNow())),
-                ('character', models.ForeignKey(on_delete=django.db.models.deletion.DB_CASCADE, related_name='+', to='characters.character')),
-                ('user', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.DB_CASCADE, related_name='watches', to=settings.AUTH_USER_MODEL)),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "user_id", "character_id", blank=True, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("created_at", models.DateTimeField(db_default=django.contrib.postgres.functions.TransactionNow())),
+                (
+                    "character",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.DB_CASCADE, related_name="+", to="characters.character"
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DB_CASCADE,
+                        related_name="watches",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'db_table': 'watches',
+                "db_table": "watches",
             },
         ),
         migrations.CreateModel(
-            name='Account',
+            name="Account",
             fields=[
-                ('user', models.OneToOneField(on_delete=django.db.models.deletion.DO_NOTHING, primary_key=True, related_name='account', serialize=False, to=settings.AUTH_USER_MODEL)),
-                ('balance', models.DecimalField(decimal_places=2, max_digits=20)),
-                ('last_entry_at', models.DateTimeField()),
+                (
+                    "user",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        primary_key=True,
+                        related_name="account",
+                        serialize=False,
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                ("balance", models.DecimalField(decimal_places=2, max_digits=20)),
+                ("last_entry_at", models.DateTimeField()),
             ],
             options={
-                'db_table': 'accounts',
-                'constraints': [models.CheckConstraint(condition=models.Q(('balance__gte', 0), ('balance__lt', models.Value('Infinity'))), name='accounts_balance_check')],
+                "db_table": "accounts",
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("balance__gte", 0), ("balance__lt", models.Value("Infinity"))),
+                        name="accounts_balance_check",
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Holding',
+            name="Holding",
             fields=[
-                ('pk', models.CompositePrimaryKey('user_id', 'character_id', blank=True, editable=False, primary_key=True, serialize=False)),
-                ('quantity', models.IntegerField()),
-                ('cost_basis', models.DecimalField(decimal_places=2, max_digits=20)),
-                ('character', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='holdings', to='characters.character')),
-                ('user', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='holdings', to=settings.AUTH_USER_MODEL)),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "user_id", "character_id", blank=True, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("quantity", models.IntegerField()),
+                ("cost_basis", models.DecimalField(decimal_places=2, max_digits=20)),
+                (
+                    "character",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="holdings",
+                        to="characters.character",
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="holdings",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'db_table': 'holdings',
-                'indexes': [models.Index(fields=['character'], name='idx_holdings_character')],
-                'constraints': [models.CheckConstraint(condition=models.Q(('quantity__gte', 1)), name='holdings_quantity_check'), models.CheckConstraint(condition=models.Q(('cost_basis__gte', 0), ('cost_basis__lt', models.Value('Infinity'))), name='holdings_cost_basis_check')],
+                "db_table": "holdings",
+                "indexes": [models.Index(fields=["character"], name="idx_holdings_character")],
+                "constraints": [
+                    models.CheckConstraint(condition=models.Q(("quantity__gte", 1)), name="holdings_quantity_check"),
+                    models.CheckConstraint(
+                        condition=models.Q(("cost_basis__gte", 0), ("cost_basis__lt", models.Value("Infinity"))),
+                        name="holdings_cost_basis_check",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='LedgerEntry',
+            name="LedgerEntry",
             fields=[
-                ('pk', models.CompositePrimaryKey('user_id', 'trade_id', blank=True, editable=False, primary_key=True, serialize=False)),
-                ('character_id', models.IntegerField(null=True)),
-                ('created_at', models.DateTimeField()),
-                ('trade_id', models.UUIDField()),
-                ('quantity', models.IntegerField()),
-                ('quantity_after', models.IntegerField()),
-                ('kind', models.CharField(max_length=10)),
-                ('price', models.DecimalField(decimal_places=2, max_digits=10)),
-                ('fee', models.DecimalField(decimal_places=2, max_digits=20)),
-                ('amount', models.DecimalField(decimal_places=2, max_digits=20)),
-                ('balance_after', models.DecimalField(decimal_places=2, max_digits=20)),
-                ('user', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='ledger_entries', to=settings.AUTH_USER_MODEL)),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "user_id", "trade_id", blank=True, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("character_id", models.IntegerField(null=True)),
+                ("created_at", models.DateTimeField()),
+                ("trade_id", models.UUIDField()),
+                ("quantity", models.IntegerField()),
+                ("quantity_after", models.IntegerField()),
+                ("kind", models.CharField(max_length=10)),
+                ("price", models.DecimalField(decimal_places=2, max_digits=10)),
+                ("fee", models.DecimalField(decimal_places=2, max_digits=20)),
+                ("amount", models.DecimalField(decimal_places=2, max_digits=20)),
+                ("balance_after", models.DecimalField(decimal_places=2, max_digits=20)),
+                (
+                    "user",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="ledger_entries",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'db_table': 'ledger_entries',
-                'indexes': [models.Index(fields=['user', 'created_at'], name='idx_ledger_entries_user_time')],
-                'constraints': [models.CheckConstraint(condition=models.Q(('kind__in', ('opening', 'buy', 'sell'))), name='ledger_entries_kind_check'), models.CheckConstraint(condition=models.Q(('quantity__gte', 0)), name='ledger_entries_quantity_check'), models.CheckConstraint(condition=models.Q(('quantity_after__gte', 0)), name='ledger_entries_quantity_after_check'), models.CheckConstraint(condition=models.Q(('amount__gt', models.Value('-Infinity')), ('amount__lt', models.Value('Infinity'))), name='ledger_entries_amount_check'), models.CheckConstraint(condition=models.Q(('price__gte', 0), ('price__lt', models.Value('Infinity'))), name='ledger_entries_price_check'), models.CheckConstraint(condition=models.Q(('fee__gte', 0), ('fee__lt', models.Value('Infinity'))), name='ledger_entries_fee_check'), models.CheckConstraint(condition=models.Q(('balance_after__gte', 0), ('balance_after__lt', models.Value('Infinity'))), name='ledger_entries_balance_after_check')],
+                "db_table": "ledger_entries",
+                "indexes": [models.Index(fields=["user", "created_at"], name="idx_ledger_entries_user_time")],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("kind__in", ("opening", "buy", "sell"))), name="ledger_entries_kind_check"
+                    ),
+                    models.CheckConstraint(condition=models.Q(("quantity__gte", 0)), name="ledger_entries_quantity_check"),
+                    models.CheckConstraint(
+                        condition=models.Q(("quantity_after__gte", 0)), name="ledger_entries_quantity_after_check"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("amount__gt", models.Value("-Infinity")), ("amount__lt", models.Value("Infinity"))),
+                        name="ledger_entries_amount_check",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("price__gte", 0), ("price__lt", models.Value("Infinity"))),
+                        name="ledger_entries_price_check",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("fee__gte", 0), ("fee__lt", models.Value("Infinity"))),
+                        name="ledger_entries_fee_check",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("balance_after__gte", 0), ("balance_after__lt", models.Value("Infinity"))),
+                        name="ledger_entries_balance_after_check",
+                    ),
+                ],
             },
         ),
     ]

@@ -45,7 +45,8 @@ class Migration(migrations.Migration):
             drop="DROP AGGREGATE position_of(text, integer, numeric); DROP FUNCTION add_to_position;",
         ),
         sql.create(
-            "functions/rebuild_projections", drop="DROP FUNCTION rebuild_projections; DROP SCHEMA IF EXISTS rebuilt CASCADE;"
+            "functions/rebuild_projections",
+            drop="DROP FUNCTION rebuild_projections; DROP SCHEMA IF EXISTS rebuilt CASCADE;",
         ),
         sql.create("functions/apply_projections", drop="DROP FUNCTION apply_projections;"),
         sql.create("functions/leaderboard", drop="DROP FUNCTION leaderboard;"),

@@ -14,6 +14,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import connections
 from granian import Granian
 from granian.constants import Interfaces
+from granian.log import LogLevels
 
 from onepiece_market.jinja import STATIC
 from trading.models import User
@@ -81,7 +82,7 @@ class Command(BaseCommand):
             respawn_failed_workers=True,
             static_path_route=["/static/admin", "/static"],
             static_path_mount=[ADMIN_STATIC, STATIC],
-            log_level="warning",
+            log_level=LogLevels.warning,
         )
         server.on_startup(lambda: self._announce(host, port))
         server.serve()

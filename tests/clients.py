@@ -1,0 +1,52 @@
+"""Many clients at once: plain psycopg connections as market_app, each in a thread of its own."""
+
+import json
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
+from threading import Barrier
+from typing import Any
+
+import psycopg
+from django.db import connections
+
+EXECUTE_TRADE = "SELECT execute_trade(%s, %s, %s, %s, NULL, %s::uuid)::text"
+type Call = tuple[int, int, str, int, str]  # user, character, action, quantity, trade id
+
+
+def connect(alias: str = "default") -> "psycopg.Connection[Any]":
+    """Open a connection of this alias beside Django's."""
+    parameters = connections[alias].get_connection_params()
+    names = ("dbname", "user", "password", "host", "port")
+    return psycopg.connect(**{name: parameters[name] for name in names if parameters.get(name)}, autocommit=True)
+
+
+def send(connection: "psycopg.Connection[Any]", call: Call) -> dict[str, Any]:
+    """Bind the user and execute one trade, in one transaction."""
+    with connection.transaction():
+        connection.execute(f"SET LOCAL market.user_id = '{call[0]}'")
+        row = connection.execute(EXECUTE_TRADE, call).fetchone()
+    answer: dict[str, Any] = json.loads(row[0], parse_float=Decimal) if row else {}
+    return answer
+
+
+def all_at_once(calls: Iterable[Call]) -> list[dict[str, Any]]:
+    """Send every call from a connection of its own, all released together. A database error is {"code": SQLSTATE}."""
+    waiting = list(calls)
+    start = Barrier(len(waiting))
+
+    def client(call: Call) -> dict[str, Any]:
+        with connect() as connection:
+            start.wait(30)
+            try:
+                return send(connection, call)
+            except psycopg.Error as error:
+                return {"success": False, "code": error.sqlstate}
+
+    return in_threads(client, waiting)
+
+
+def in_threads[T, R](work: Callable[[T], R], items: list[T]) -> list[R]:
+    """Run the work on every item at once; the first exception is raised."""
+    with ThreadPoolExecutor(len(items)) as pool:
+        return list(pool.map(work, items))

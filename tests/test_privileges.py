@@ -1,0 +1,577 @@
+"""Who may do what: the catalogue's word, and what happens to those who try."""
+
+import re
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+import pytest
+from django.db import DatabaseError, IntegrityError, ProgrammingError, connections, models, transaction
+
+import sql
+from characters.models import Character
+from crews.models import Crew
+from tests.factories import CharacterFactory, CrewFactory, UserFactory
+from trading.binding import as_user
+from trading.models import Account, Holding, LedgerEntry, OrderFlow, User, Watch
+from trading.orders import ParsedOrder
+from trading.services import Answer, place_order
+
+PER_USER = ("accounts", "holdings", "ledger_entries", "order_flow", "watches")
+OURS = "NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = x.oid AND d.classid = x.tableoid AND d.deptype = 'e')"
+
+# Who was given EXECUTE, owner first. Nobody else may: market_app is a member of nothing and PUBLIC has no line here.
+# (market_owner is a member of market_system, to hand functions over to it, and so may do what that role may.)
+EXECUTE = {
+    "add_to_position(numeric[],text,integer,numeric)": ("market_owner",),
+    "apply_bounty_event()": ("market_system",),
+    "apply_projections()": ("market_system",),
+    "bounty_fundamental(bigint)": ("market_owner", "market_app", "market_system"),
+    "character_names(text,text[],text)": ("market_owner", "market_app", "market_system"),
+    "execute_trade(integer,integer,character varying,integer,numeric,uuid)": ("market_system", "market_app", "market_owner"),
+    "full_vote(numeric)": ("market_owner", "market_app", "market_system"),
+    "leaderboard(integer)": ("market_system", "market_app", "market_owner"),
+    "list_new_characters()": ("market_system",),
+    "market_user_id()": ("market_owner", "market_app"),
+    "open_account(integer)": ("market_system", "market_app", "market_owner"),
+    "position_of(text,integer,numeric)": ("market_owner",),
+    "price_new_character()": ("market_owner",),
+    "rebuild_projections(timestamp with time zone)": ("market_owner",),
+    "refresh_crew_search()": ("market_owner",),
+    "refuse_deleting_held()": ("market_system",),
+    "refuse_deleting_trader()": ("market_system",),
+    "set_character_search()": ("market_owner",),
+    "trade_answer(text,text,uuid,numeric,integer,numeric,numeric,integer,boolean)": ("market_owner", "market_system"),
+    "update_character_timestamp()": ("market_owner",),
+}
+DEFINERS = {
+    "apply_bounty_event", "execute_trade", "leaderboard", "list_new_characters", "open_account", "refuse_deleting_held",
+    "refuse_deleting_trader",
+}  # fmt: skip
+WITHOUT_ROW_SECURITY = {
+    "django_admin_log": "what staff did, for staff: the admin shows all of it to whoever may see it",
+    "users_groups": "Django reads a user's groups before anybody is bound, and the admin edits other people's",
+    "users_user_permissions": "as users_groups",
+}
+UNWRITABLE = {  # and one column of each
+    "accounts": "balance",
+    "holdings": "quantity",
+    "ledger_entries": "amount",
+    "order_flow": "votes",
+    "listings": "fundamental",
+    "price_ticks": "price",
+    "market_rules": "kappa",
+}
+
+# Every way to see or change another user's row, in SQL: {table}, {user} and, for a first row, {key}.
+READS = {
+    "select": "SELECT 1 FROM {table} WHERE user_id = {user}",
+    "aggregate": "SELECT 1 FROM (SELECT count(*) AS n FROM {table} WHERE user_id = {user}) c WHERE n > 0",
+    "join": "SELECT 1 FROM users u JOIN {table} t ON t.user_id = u.id WHERE u.id = {user}",
+    "sub-select": "SELECT 1 FROM users WHERE id = {user} AND EXISTS (SELECT FROM {table} t WHERE t.user_id = users.id)",
+    "or true": "SELECT 1 FROM {table} WHERE (user_id = {user} OR true) AND user_id = {user}",
+}
+WRITES = {
+    "select for update": "SELECT 1 FROM {table} WHERE user_id = {user} FOR UPDATE",
+    "select for key share": "SELECT 1 FROM {table} WHERE user_id = {user} FOR KEY SHARE",
+    "update": "UPDATE {table} SET user_id = user_id WHERE user_id = {user}",
+    "delete": "DELETE FROM {table} WHERE user_id = {user}",
+    "insert": "INSERT INTO {table} SELECT (r).* FROM (SELECT jsonb_populate_record(NULL::{table}, '{row}') AS r) s",
+    "truncate": "TRUNCATE {table}",
+    "copy from": "COPY {table} FROM STDIN",
+    "lock": "LOCK TABLE {table} IN EXCLUSIVE MODE",
+}
+
+
+class Traders(NamedTuple):
+    """Two traders with the same things: an account, a position, entries, votes on their way, a watch."""
+
+    alice: User
+    bob: User
+    character: Character
+
+
+@pytest.fixture
+def traders(transactional_db: None) -> Traders:
+    """Make two traders; both hold and watch the same character."""
+    character = CharacterFactory()
+    traders = Traders(UserFactory(), UserFactory(), character)
+    for user in (traders.alice, traders.bob):
+        assert buy(user, character, 3).code == "ok"
+        with as_user(user):
+            Watch.objects.create(user=user, character=character)
+    return traders
+
+
+def buy(user: User, character: Character, quantity: int) -> Answer:
+    """Buy at any price, as the site does."""
+    return place_order(user, character.pk, ParsedOrder("buy", quantity, None, uuid.uuid4()))
+
+
+def rows(query: str, parameters: list[object] | None = None, alias: str = "owner") -> list[tuple[object, ...]]:
+    """Return what a query finds."""
+    with connections[alias].cursor() as cursor:
+        cursor.execute(query, parameters)
+        return cursor.fetchall()
+
+
+def column(query: str, parameters: list[object] | None = None) -> list[object]:
+    """Return the first column of what a query finds."""
+    return [row[0] for row in rows(query, parameters)]
+
+
+def everything() -> dict[str, list[tuple[object, ...]]]:
+    """Return all rows of the per-user tables, read by the auditor."""
+    return {table: rows(f"SELECT t::text FROM {table} t ORDER BY 1") for table in PER_USER}
+
+
+@contextmanager
+def bound(user: User | None) -> Iterator[None]:
+    """Run the block in a transaction of market_app's, bound to the user or to nobody."""
+    if user is None:
+        with transaction.atomic(durable=True):
+            yield
+    else:
+        with as_user(user):
+            yield
+
+
+def attempt(statement: str, user: User | None) -> str:
+    """Run one statement as market_app. Return 'N rows' or the SQLSTATE of the refusal."""
+    try:
+        with bound(user), connections["default"].cursor() as cursor:
+            if statement.startswith("COPY"):
+                return f"{copied(cursor.copy(statement), statement)} rows"
+            cursor.execute(statement)
+            return f"{max(cursor.rowcount, 0)} rows"
+    except DatabaseError as error:
+        return str(getattr(error.__cause__, "sqlstate", None))
+
+
+def copied(context: object, statement: str) -> int:
+    """Return how many rows COPY moved out; write none in."""
+    with context as copy:  # type: ignore[attr-defined]
+        return 0 if "FROM STDIN" in statement else sum(1 for _ in copy.rows())
+
+
+def statements(shapes: dict[str, str], user: User, character: Character) -> dict[tuple[str, str], str]:
+    """Return every shape of statement against every per-user table, for rows of this user."""
+    row = f'{{"user_id": {user.pk}, "character_id": {character.pk}, "created_at": "2026-01-01", "last_entry_at": "2026-01-01"}}'
+    return {
+        (table, shape): text.replace("{table}", table).replace("{user}", str(user.pk)).replace("{row}", row)
+        for table in PER_USER
+        for shape, text in shapes.items()
+    }
+
+
+@contextmanager
+def row_security_off(table: str) -> Iterator[None]:
+    """Take the guard away, committed, so that market_app's connection meets it; put it back."""
+    with connections["owner"].cursor() as cursor:
+        cursor.execute(f"ALTER TABLE {table} DISABLE ROW LEVEL SECURITY")
+        try:
+            yield
+        finally:
+            cursor.execute(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY")
+
+
+# --- the catalogue
+
+
+@pytest.mark.django_db
+def test_every_function_is_executed_by_those_in_the_table_and_nobody_else() -> None:
+    granted = rows(
+        "SELECT x.oid::regprocedure::text, array_agg(CASE grantee WHEN 0 THEN 'PUBLIC' ELSE grantee::regrole::text END"
+        " ORDER BY grantee <> proowner, grantee::regrole::text)"
+        " FROM pg_proc x, aclexplode(coalesce(proacl, acldefault('f', proowner)))"
+        f" WHERE pronamespace = 'public'::regnamespace AND {OURS} GROUP BY x.oid"
+    )
+    assert {name: tuple(roles) for name, roles in granted} == EXECUTE  # type: ignore[arg-type, misc]
+
+
+@pytest.mark.django_db
+def test_the_site_inherits_nothing_and_owns_nothing() -> None:
+    assert column("SELECT roleid::regrole::text FROM pg_auth_members WHERE member = 'market_app'::regrole") == []
+    assert rows("SELECT rolsuper, rolbypassrls, rolcreaterole, rolcreatedb FROM pg_roles WHERE rolname = 'market_app'") == [
+        (False, False, False, False)
+    ]
+    owned = "SELECT DISTINCT refobjid::regrole::text FROM pg_shdepend WHERE deptype = 'o' AND refobjid = ANY(%s::regrole[]::oid[])"
+    assert column(owned, [["market_app"]]) == []
+    assert column(owned, [["market_owner"]]) == ["market_owner"]  # the query finds owners
+    assert column("SELECT has_schema_privilege('market_app', 'public', 'CREATE')") == [False]
+
+
+@pytest.mark.django_db
+def test_every_table_with_a_user_id_has_forced_row_security() -> None:
+    tables = rows(
+        "SELECT x.oid::regclass::text, relrowsecurity AND relforcerowsecurity FROM pg_class x JOIN pg_attribute ON attrelid = x.oid"
+        " WHERE attname = 'user_id' AND relkind IN ('r', 'p') AND relnamespace::regnamespace::text NOT LIKE 'pg\\_%'"
+    )
+    assert {name for name, forced in tables if not forced} == WITHOUT_ROW_SECURITY.keys()
+    assert {name for name, forced in tables if forced} == set(PER_USER)
+
+
+@pytest.mark.django_db
+def test_no_view_shows_per_user_rows_by_its_owners_rights() -> None:
+    views = (
+        "SELECT DISTINCT v.relname FROM pg_class v JOIN pg_rewrite r ON r.ev_class = v.oid"
+        " JOIN pg_depend d ON d.objid = r.oid AND d.classid = 'pg_rewrite'::regclass"
+        " WHERE d.refobjid = ANY(%s::regclass[]::oid[])"
+        " AND (v.relkind = 'm' OR NOT coalesce('security_invoker=true' = ANY(v.reloptions), false))"
+    )
+    assert column(views, [list(PER_USER)]) == []
+    with connections["owner"].cursor() as cursor:  # the query sees such views
+        cursor.execute("CREATE VIEW leak AS SELECT * FROM accounts; CREATE MATERIALIZED VIEW stored AS SELECT * FROM holdings")
+        cursor.execute("CREATE VIEW safe WITH (security_invoker = true) AS SELECT * FROM accounts")
+    assert sorted(map(str, column(views, [list(PER_USER)]))) == ["leak", "stored"]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("table", UNWRITABLE)
+def test_the_site_writes_no_money_no_price_and_no_rule(table: str) -> None:
+    query = (
+        "SELECT privilege FROM unnest(ARRAY['INSERT', 'UPDATE', 'DELETE', 'TRUNCATE']) privilege"
+        " WHERE has_table_privilege('market_app', %s, privilege)"
+        " OR (privilege IN ('INSERT', 'UPDATE') AND has_any_column_privilege('market_app', %s, privilege))"
+    )
+    assert column(query, [table, table]) == []
+    with connections["owner"].cursor() as cursor:  # the query sees a grant, of one column too
+        cursor.execute(f"GRANT DELETE ON {table} TO market_app")
+        cursor.execute(f"GRANT UPDATE ({UNWRITABLE[table]}) ON {table} TO market_app")
+    assert column(query, [table, table]) == ["UPDATE", "DELETE"]
+
+
+@pytest.mark.django_db
+def test_the_site_updates_only_what_staff_type_of_a_character() -> None:
+    updates = column(
+        "SELECT attname FROM pg_attribute WHERE attrelid = 'characters'::regclass AND attnum > 0 AND NOT attisdropped"
+        " AND has_column_privilege('market_app', attrelid, attnum, 'UPDATE') ORDER BY attname"
+    )
+    assert updates == [
+        "aliases", "crew_id", "description", "devil_fruit", "epithet", "image_url", "is_active", "is_tradeable", "name",
+    ]  # fmt: skip
+
+
+@pytest.mark.django_db
+def test_nobody_may_change_the_ledger() -> None:
+    may = column(
+        "SELECT role || ' ' || privilege FROM unnest(ARRAY['market_app', 'market_owner', 'market_system', 'market_lab']) role,"
+        " unnest(ARRAY['UPDATE', 'DELETE', 'TRUNCATE']) privilege"
+        " WHERE has_table_privilege(role, 'ledger_entries', privilege)"
+        " OR (privilege = 'UPDATE' AND has_any_column_privilege(role, 'ledger_entries', privilege))"
+    )
+    # tests/conftest.py grants this one for its flush; test_sql_files.py sees that a migrated database is without it.
+    assert may == ["market_owner TRUNCATE"]
+    assert "REVOKE UPDATE, DELETE, TRUNCATE ON ledger_entries FROM market_owner;" in sql.read("roles/grants")
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("role", ["market_owner", "market_system"])
+@pytest.mark.parametrize("statement", ["UPDATE ledger_entries SET amount = 0", "DELETE FROM ledger_entries"])
+def test_changing_the_ledger_is_refused_even_to_its_owner(role: str, statement: str) -> None:
+    with connections["owner"].cursor() as cursor:
+        cursor.execute(f"SET LOCAL ROLE {role}")
+        with pytest.raises(ProgrammingError, match="permission denied for table ledger_entries"):
+            cursor.execute(statement)
+
+
+@pytest.mark.django_db
+def test_definer_functions_are_market_systems_and_fix_their_search_path() -> None:
+    found = rows(f"SELECT proname, proowner::regrole::text, proconfig FROM pg_proc x WHERE prosecdef AND {OURS}")
+    assert {name for name, _, _ in found} == DEFINERS
+    assert {(owner, *config) for _, owner, config in found} == {  # type: ignore[misc]
+        ("market_system", "search_path=pg_catalog, public, pg_temp")
+    }
+
+
+# --- the site's connection, bound to nobody or to somebody else
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_unbound_site_reads_no_per_user_row(traders: Traders) -> None:
+    shapes = {**READS, "copy": "COPY (SELECT 1 FROM {table} WHERE user_id = {user}) TO STDOUT", "copy table": "COPY {table} TO STDOUT"}
+    found = {key: attempt(text, None) for key, text in statements(shapes, traders.bob, traders.character).items()}
+    assert {key: answer for key, answer in found.items() if answer != "42501"} == {}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_user_bound_reads_only_his_own_rows(traders: Traders) -> None:
+    shapes = {**READS, "copy": "COPY (SELECT 1 FROM {table} WHERE user_id = {user}) TO STDOUT"}
+    others = {key: attempt(text, traders.alice) for key, text in statements(shapes, traders.bob, traders.character).items()}
+    expected = {key: "42501" if key[0] == "order_flow" else "0 rows" for key in others}
+    assert others == expected
+
+    own = {key: attempt(text, traders.bob) for key, text in statements(shapes, traders.bob, traders.character).items()}
+    assert {key for key, answer in own.items() if answer == "0 rows"} == set()
+    assert {key for key, answer in own.items() if answer == "42501"} == {("order_flow", shape) for shape in shapes}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_whole_table_copied_out_holds_the_bound_users_rows(traders: Traders) -> None:
+    counts = {table: attempt(f"COPY {table} TO STDOUT", traders.alice) for table in PER_USER}
+    assert counts == {"accounts": "1 rows", "holdings": "1 rows", "ledger_entries": "2 rows", "order_flow": "42501", "watches": "1 rows"}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_unbound_site_writes_no_per_user_row(traders: Traders) -> None:
+    before = everything()
+    found = {key: attempt(text, None) for key, text in statements(WRITES, traders.bob, traders.character).items()}
+    assert {key: answer for key, answer in found.items() if answer not in {"42501", "0A000"}} == {}
+    assert {key for key, answer in found.items() if answer == "0A000"} <= {("watches", "copy from")}
+    assert everything() == before
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_user_bound_writes_no_row_of_another(traders: Traders) -> None:
+    before = everything()
+    found = {key: attempt(text, traders.alice) for key, text in statements(WRITES, traders.bob, traders.character).items()}
+    harmless = {("watches", "delete"): "0 rows", ("watches", "copy from"): "0A000"}  # the site may delete watches: its user's
+    assert {key: answer for key, answer in found.items() if answer != "42501"} == harmless
+    assert everything() == before
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_orm_shows_and_writes_only_the_bound_users_rows(traders: Traders) -> None:
+    for model in (Account, Holding, LedgerEntry, Watch):
+        with pytest.raises(ProgrammingError, match="No user is bound"):
+            list(model._default_manager.all())
+        with as_user(traders.alice):
+            assert set(model._default_manager.values_list("user_id", flat=True)) == {traders.alice.pk}
+            assert not model._default_manager.filter(user_id=traders.bob.pk).exists()
+    with pytest.raises(ProgrammingError, match="permission denied"):
+        list(OrderFlow.objects.all())
+
+    before = everything()
+    with as_user(traders.alice):
+        assert Watch.objects.filter(user=traders.bob).delete() == (0, {})
+    with pytest.raises(ProgrammingError, match="row-level security"), as_user(traders.alice):
+        Watch.objects.create(user=traders.bob, character=CharacterFactory())
+    with pytest.raises(ProgrammingError, match="permission denied"), as_user(traders.bob):
+        Account.objects.update(balance=1_000_000)
+    assert everything() == before
+
+
+@pytest.mark.django_db(transaction=True)
+def test_related_managers_show_only_the_bound_users_rows(traders: Traders) -> None:
+    with as_user(traders.alice):
+        assert [h.user_id for h in traders.character.holdings.all()] == [traders.alice.pk]
+        assert User.objects.filter(holdings__quantity__gte=1).get() == traders.alice
+        with pytest.raises(Account.DoesNotExist):
+            User.objects.get(pk=traders.bob.pk).account  # noqa: B018
+
+
+@pytest.mark.django_db(transaction=True)
+def test_execute_trade_for_another_user_is_refused_and_writes_nothing(traders: Traders) -> None:
+    before = everything()
+    query = "SELECT execute_trade(%s, %s, %s, 1, NULL)->>'code'"
+    for user, code in ((traders.alice, "not_your_account"), (None, "not_bound")):
+        for action in ("buy", "sell"):
+            with bound(user):
+                assert rows(query, [traders.bob.pk, traders.character.pk, action], "default") == [(code,)]
+    assert everything() == before
+
+    with bound(traders.bob):
+        assert rows(query, [traders.bob.pk, traders.character.pk, "sell"], "default") == [("ok",)]
+    assert everything() != before
+
+
+@pytest.mark.django_db(transaction=True)
+def test_opening_another_users_account_again_changes_nothing(traders: Traders) -> None:
+    before = everything()
+    for user in (None, traders.alice):
+        with bound(user):
+            assert rows("SELECT open_account(%s)", [traders.bob.pk], "default") == [(False,)]
+    assert everything() == before
+
+
+@pytest.mark.django_db(transaction=True)
+def test_functions_that_are_not_the_sites_are_refused_to_it(traders: Traders) -> None:
+    for call in (
+        "rebuild_projections()",
+        "apply_projections()",
+        "trade_answer('ok', '', NULL)",
+        "add_to_position('{0,0}', 'buy', 1, 1)",
+    ):
+        assert attempt(f"SELECT {call}", traders.alice) == "42501", call
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_public_view_and_the_leaderboard_need_nobody_bound_and_tell_no_positions(traders: Traders) -> None:
+    assert column("SELECT attname FROM pg_attribute WHERE attrelid = 'crew_analytics'::regclass AND attname ~ 'user'") == []
+    assert attempt("SELECT * FROM crew_analytics", None) == "0 rows"
+    with connections["default"].cursor() as cursor:
+        cursor.execute("SELECT * FROM leaderboard(10)")
+        assert [c.name for c in cursor.description or ()] == ["rank", "user_id", "username", "worth"]
+        assert len(cursor.fetchall()) == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_binding_ends_with_the_transaction_on_the_same_connection(traders: Traders) -> None:
+    state = "SELECT pg_backend_pid(), nullif(current_setting('market.user_id', true), '')"
+    with as_user(traders.bob):
+        ((backend, user),) = rows(state, alias="default")
+        assert user == str(traders.bob.pk)
+    with pytest.raises(ZeroDivisionError), as_user(traders.bob):
+        raise ZeroDivisionError
+    assert rows(state, alias="default") == [(backend, None)]
+    assert attempt("SELECT 1 FROM accounts", None) == "42501"
+
+
+# --- the controls: without its guard each probe sees the other user's row
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_session_binding_would_leak_into_the_next_transaction(traders: Traders) -> None:
+    with connections["default"].cursor() as cursor:
+        cursor.execute(f"SET market.user_id = '{traders.bob.pk}'")
+        try:
+            assert attempt(f"SELECT 1 FROM accounts WHERE user_id = {traders.bob.pk}", None) == "1 rows"
+        finally:
+            cursor.execute("RESET market.user_id")
+    assert attempt("SELECT 1 FROM accounts", None) == "42501"
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("table", [table for table in PER_USER if table != "order_flow"])
+def test_without_row_security_every_read_sees_the_other_user(traders: Traders, table: str) -> None:
+    probes = {key: text for key, text in statements(READS, traders.bob, traders.character).items() if key[0] == table}
+    assert {attempt(text, traders.alice) for text in probes.values()} == {"0 rows"}
+    with row_security_off(table):
+        assert "0 rows" not in {attempt(text, traders.alice) for text in probes.values()}
+        assert "42501" not in {attempt(text, None) for text in probes.values()}
+    assert {attempt(text, traders.alice) for text in probes.values()} == {"0 rows"}
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("table", PER_USER)
+def test_only_force_and_a_policy_decide_what_the_owner_sees(traders: Traders, table: str) -> None:
+    count = f"SELECT count(*) FROM {table}"
+    with transaction.atomic(using="owner"), connections["owner"].cursor() as cursor:
+        (audited,) = column(count)
+        cursor.execute(f"DROP POLICY audit ON {table}")
+        (forced,) = column(count)
+        cursor.execute(f"ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY")
+        (not_forced,) = column(count)
+        transaction.set_rollback(True, using="owner")
+    assert forced == 0
+    assert audited == not_forced != 0
+
+
+# --- what is held or in the ledger cannot be deleted by any route
+
+
+class Doomed(NamedTuple):
+    """Something that somebody wants to delete, and the sentence that refuses it."""
+
+    row: Character | Crew | User
+    sentence: str
+
+
+Delete = Callable[[models.Model, str], None]
+
+
+def by_instance(row: models.Model, alias: str) -> None:
+    """Delete as a view or a shell would."""
+    type(row)._default_manager.using(alias).get(pk=row.pk).delete(using=alias)
+
+
+def by_queryset(row: models.Model, alias: str) -> None:
+    """Delete as the admin's action would."""
+    type(row)._default_manager.using(alias).filter(pk=row.pk).delete()
+
+
+def by_raw_delete(row: models.Model, alias: str) -> None:
+    """Delete past Django's collector."""
+    type(row)._default_manager.using(alias).filter(pk=row.pk)._raw_delete(alias)  # type: ignore[attr-defined]
+
+
+def by_sql(row: models.Model, alias: str) -> None:
+    """Delete as psql would."""
+    with connections[alias].cursor() as cursor:
+        cursor.execute(f"DELETE FROM {row._meta.db_table} WHERE id = %s", [row.pk])
+
+
+EVERY_ROUTE = pytest.mark.parametrize("delete", [by_instance, by_queryset, by_raw_delete, by_sql])
+BOTH_ROLES = pytest.mark.parametrize("alias", ["default", "owner"])
+
+
+@pytest.fixture
+def doomed(traders: Traders) -> dict[str, Doomed]:
+    """Return a character that two traders hold, its crew, and a user who has traded."""
+    crew = CrewFactory()
+    with connections["owner"].cursor() as cursor:
+        cursor.execute("UPDATE characters SET crew_id = %s, name = 'Nami' WHERE id = %s", [crew.pk, traders.character.pk])
+    held = "Nami is held by 2 traders and cannot be deleted. Deactivate it instead (is_active = false)."
+    entries = f"{traders.bob} is in the ledger with 2 entries and cannot be deleted. Deactivate the user instead (is_active = false)."
+    return {"character": Doomed(traders.character, held), "crew": Doomed(crew, held), "user": Doomed(traders.bob, entries)}
+
+
+def everyone() -> tuple[dict[str, list[tuple[object, ...]]], ...]:
+    """Return all rows that a deletion could take along."""
+    tables = ("users", "crews", "characters", "listings", "bounty_events")
+    return everything(), {table: rows(f"SELECT t::text FROM {table} t ORDER BY 1") for table in tables}
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("what", ["character", "crew", "user"])
+@EVERY_ROUTE
+@BOTH_ROLES
+def test_what_is_held_or_in_the_ledger_cannot_be_deleted(
+    doomed: dict[str, Doomed], what: str, delete: Delete, alias: str
+) -> None:
+    before = everyone()
+    with pytest.raises(IntegrityError, match=f"^{re.escape(doomed[what].sentence)}\n"):
+        delete(doomed[what].row, alias)
+    assert everyone() == before
+
+
+@pytest.mark.django_db(transaction=True)
+@BOTH_ROLES
+def test_a_trader_who_never_traded_is_in_the_ledger_with_his_opening_balance(alias: str) -> None:
+    trader = UserFactory()
+    with pytest.raises(IntegrityError, match="is in the ledger with 1 entry and cannot be deleted. Deactivate"):
+        by_instance(trader, alias)
+    assert User.objects.filter(pk=trader.pk).exists()
+
+
+@pytest.mark.django_db(transaction=True)
+@EVERY_ROUTE
+@BOTH_ROLES
+def test_a_character_that_nobody_holds_can_be_deleted(traders: Traders, delete: Delete, alias: str) -> None:
+    crew = CrewFactory()
+    unheld, watched = CharacterFactory(crew=crew), CharacterFactory(crew=crew)
+    with as_user(traders.alice):
+        Watch.objects.create(user=traders.alice, character=watched)
+    delete(unheld, alias)
+    assert not Character.objects.filter(pk=unheld.pk).exists()
+    delete(crew, alias)
+    assert not Character.objects.filter(pk=watched.pk).exists()
+    assert column("SELECT character_id FROM watches WHERE user_id = %s", [traders.alice.pk]) == [traders.character.pk]
+
+
+@pytest.mark.django_db(transaction=True)
+@EVERY_ROUTE
+@BOTH_ROLES
+def test_a_user_who_is_not_in_the_ledger_can_be_deleted(delete: Delete, alias: str) -> None:
+    staff = UserFactory(is_staff=True)
+    delete(staff, alias)
+    assert not User.objects.filter(pk=staff.pk).exists()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    ("trigger", "table", "what"),
+    [("trigger_refuse_deleting_held", "characters", "character"), ("trigger_refuse_deleting_trader", "users", "user")],
+)
+def test_without_the_sentence_the_foreign_key_still_refuses(
+    doomed: dict[str, Doomed], trigger: str, table: str, what: str
+) -> None:
+    before = everyone()
+    with pytest.raises(DatabaseError) as refusal, transaction.atomic(using="owner"), connections["owner"].cursor() as cursor:
+        cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER {trigger}")
+        by_sql(doomed[what].row, "owner")
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+    assert isinstance(refusal.value, IntegrityError), refusal.value
+    assert "violates foreign key constraint" in str(refusal.value)
+    assert everyone() == before
