@@ -90,7 +90,7 @@ class Page(HTMLParser):
     @property
     def text(self) -> str:
         """All that a reader sees."""
-        return self.find("body")[0].text
+        return (self.find("body") or self.elements)[0].text
 
     @property
     def names(self) -> list[str]:

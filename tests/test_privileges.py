@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
+import psycopg
 import pytest
 from django.db import DatabaseError, IntegrityError, ProgrammingError, connections, models, transaction
 
@@ -147,6 +148,8 @@ def attempt(statement: str, user: User | None) -> str:
             return f"{max(cursor.rowcount, 0)} rows"
     except DatabaseError as error:
         return str(getattr(error.__cause__, "sqlstate", None))
+    except psycopg.Error as error:  # Django wraps no error of COPY
+        return str(error.sqlstate)
 
 
 def copied(context: object, statement: str) -> int:

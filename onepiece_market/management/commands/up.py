@@ -4,6 +4,7 @@ import logging
 import secrets
 import socket
 from argparse import ArgumentParser
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,7 @@ class Command(BaseCommand):
         """Bring the database up to date, then serve."""
         host, port = options["host"], options["port"]
         self._claim(host, port)
-        call_command("check", databases=["default", "owner"])
+        call_command("check", databases=["default", "owner"], stdout=StringIO())
         self.stdout.write("Bringing the database up to date")
         call_command("migrate", verbosity=0, interactive=False)
         call_command("load_characters", only_new=True, stdout=self.stdout, stderr=self.stderr)
