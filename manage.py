@@ -2,6 +2,7 @@
 """Run a command of the market. Servers are found or started first, so that every command just works."""
 
 import os
+import signal
 import sys
 
 WITHOUT_SERVERS = {"help", "--help", "-h", "--version", "version"}
@@ -9,6 +10,7 @@ WITHOUT_SERVERS = {"help", "--help", "-h", "--version", "version"}
 
 def main() -> None:
     """Run one command; say in one sentence what is wrong with the configuration or the servers."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # an orderly end lets go of the servers
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "onepiece_market.settings")
     from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
@@ -19,6 +21,8 @@ def main() -> None:
 
             servers.ensure(print if sys.argv[1] == "up" else lambda _: None)
         execute_from_command_line(sys.argv)
+    except KeyboardInterrupt:
+        sys.exit(130)
     except ImproperlyConfigured as error:
         sys.exit(f"error: {error}")
     except Exception as error:

@@ -1,6 +1,7 @@
 """The WSGI application, served by granian (`manage.py up`)."""
 
 import multiprocessing
+import multiprocessing.process
 import os
 import threading
 
@@ -10,12 +11,12 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "onepiece_market.settings")
 application = get_wsgi_application()
 
 
-def _end_with_parent() -> None:
+def _follow(parent: multiprocessing.process.BaseProcess) -> None:
     """End this worker when the process that started it dies, were it by kill -9: the port becomes free again."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
+    parent.join()
+    os._exit(1)
 
 
-threading.Thread(target=_end_with_parent, daemon=True).start()
+if (starter := multiprocessing.parent_process()) is not None:
+    os.setpgid(0, 0)  # Ctrl-C reaches the starter only, who ends us once: granian's workers hang on two signals at once
+    threading.Thread(target=_follow, args=(starter,), daemon=True).start()

@@ -110,10 +110,10 @@ DEVIATIONS: dict[str, Differences] = {
     },
     "crew_analytics tests is_active in ON: in WHERE it loses crews without active members": {
         "rows of crew_analytics": (
-            "FROM (crews c LEFT JOIN characters ch ON ((c.id = ch.crew_id))) WHERE ((c.is_active = true) AND (ch.is_active = true)) "
-            "GROUP BY c.id, c.name ORDER BY (sum(ch.market_cap)) DESC;",
-            "FROM (crews c LEFT JOIN characters ch ON (((c.id = ch.crew_id) AND (ch.is_active = true)))) WHERE (c.is_active = true) "
-            "GROUP BY c.id, c.name ORDER BY (sum(ch.market_cap)) DESC;",
+            "FROM (crews c LEFT JOIN characters ch ON ((c.id = ch.crew_id))) "
+            "WHERE ((c.is_active = true) AND (ch.is_active = true)) GROUP BY c.id, c.name ORDER BY (sum(ch.market_cap)) DESC;",
+            "FROM (crews c LEFT JOIN characters ch ON (((c.id = ch.crew_id) AND (ch.is_active = true)))) "
+            "WHERE (c.is_active = true) GROUP BY c.id, c.name ORDER BY (sum(ch.market_cap)) DESC;",
         ),
     },
     "execute_trade takes the client's trade id and is SECURITY DEFINER (sections 5 and 8)": {
@@ -178,7 +178,8 @@ UNION ALL
 SELECT 'columns of ' || relname, string_agg(attname, ', ' ORDER BY attnum)
 FROM relation JOIN pg_attribute ON attrelid = relation.oid AND attnum > 0 AND NOT attisdropped GROUP BY relname
 UNION ALL
-SELECT format('constraint %%s on %%s (%%s)', contype, relname, columns), string_agg(pg_get_constraintdef(con.oid), ' ' ORDER BY conname)
+SELECT format('constraint %%s on %%s (%%s)', contype, relname, columns),
+    string_agg(pg_get_constraintdef(con.oid), ' ' ORDER BY conname)
 FROM relation JOIN pg_constraint con ON conrelid = relation.oid AND contype <> 'n', LATERAL (
     SELECT string_agg(attname, ', ' ORDER BY n) AS columns
     FROM unnest(conkey) WITH ORDINALITY AS k (num, n) JOIN pg_attribute ON attrelid = conrelid AND attnum = num
@@ -186,13 +187,14 @@ FROM relation JOIN pg_constraint con ON conrelid = relation.oid AND contype <> '
 UNION ALL
 SELECT 'index ' || indexrelid::regclass, pg_get_indexdef(indexrelid) FROM relation JOIN pg_index ON indrelid = relation.oid
 UNION ALL
-SELECT 'trigger ' || tgname, pg_get_triggerdef(t.oid) FROM relation JOIN pg_trigger t ON tgrelid = relation.oid AND NOT tgisinternal
+SELECT 'trigger ' || tgname, pg_get_triggerdef(t.oid)
+FROM relation JOIN pg_trigger t ON tgrelid = relation.oid AND NOT tgisinternal
 UNION ALL
 SELECT 'rows of ' || relname, substring(pg_get_viewdef(oid) FROM '\\mFROM.*') FROM relation WHERE relkind = 'm'
 UNION ALL
 SELECT 'function ' || proname, concat_ws(' ', '(' || pg_get_function_arguments(routine.oid) || ') RETURNS',
-    pg_get_function_result(routine.oid), 'LANGUAGE', lanname, CASE provolatile WHEN 'v' THEN 'VOLATILE' ELSE provolatile::text END,
-    CASE WHEN prosecdef THEN 'SECURITY DEFINER' END)
+    pg_get_function_result(routine.oid), 'LANGUAGE', lanname,
+    CASE provolatile WHEN 'v' THEN 'VOLATILE' ELSE provolatile::text END, CASE WHEN prosecdef THEN 'SECURITY DEFINER' END)
 FROM routine JOIN pg_language l ON l.oid = prolang
 UNION ALL
 SELECT 'body of ' || proname, prosrc FROM routine WHERE prorettype = 'trigger'::regtype
@@ -355,7 +357,8 @@ def test_generated_ids_are_integer_identities(model: type[models.Model]) -> None
     assert field is not None
     with connections["owner"].cursor() as cursor:
         cursor.execute(
-            "SELECT format_type(atttypid, atttypmod), attidentity FROM pg_attribute WHERE attrelid = %s::regclass AND attname = %s",
+            "SELECT format_type(atttypid, atttypmod), attidentity FROM pg_attribute"
+            " WHERE attrelid = %s::regclass AND attname = %s",
             [model._meta.db_table, field.column],
         )
         found = cursor.fetchall()

@@ -44,8 +44,8 @@ SELECT 'relation ' || x.oid::regclass, concat_ws(' ', relkind, pg_get_userbyid(r
     CASE WHEN relkind IN ('i', 'I') THEN pg_get_indexdef(x.oid) END)
 FROM pg_class x WHERE relnamespace IN {HOMES} AND {NOT_AN_EXTENSIONS} AND relname !~ '^django_migrations'
 UNION ALL
-SELECT format('column %%s.%%s', x.oid::regclass, attname), concat_ws(' ', format_type(atttypid, atttypmod), attnotnull, attidentity,
-    pg_get_expr(adbin, adrelid), {SORTED_ACL.format("attacl")})
+SELECT format('column %%s.%%s', x.oid::regclass, attname),
+    concat_ws(' ', format_type(atttypid, atttypmod), attnotnull, attidentity, pg_get_expr(adbin, adrelid), {SORTED_ACL.format("attacl")})
 FROM pg_class x JOIN pg_attribute ON attrelid = x.oid AND attnum > 0 AND NOT attisdropped
 LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum
 WHERE relnamespace IN {HOMES} AND {NOT_AN_EXTENSIONS} AND relkind IN ('r', 'p', 'v', 'm') AND relname <> 'django_migrations'
@@ -56,12 +56,14 @@ UNION ALL
 SELECT format('trigger %%s on %%s', tgname, tgrelid::regclass), concat_ws(' ', pg_get_triggerdef(oid), tgenabled)
 FROM pg_trigger WHERE NOT tgisinternal
 UNION ALL
-SELECT format('policy %%s on %%s', policyname, tablename), concat_ws(' ', permissive, roles::text, cmd, qual, with_check) FROM pg_policies
+SELECT format('policy %%s on %%s', policyname, tablename), concat_ws(' ', permissive, roles::text, cmd, qual, with_check)
+FROM pg_policies
 UNION ALL
 SELECT 'schema ' || nspname, concat_ws(' ', pg_get_userbyid(nspowner), {SORTED_ACL.format("nspacl")})
 FROM pg_namespace x WHERE oid IN {HOMES}
 UNION ALL
-SELECT 'default privileges of ' || pg_get_userbyid(defaclrole), concat_ws(' ', defaclobjtype, {SORTED_ACL.format("defaclacl")}) FROM pg_default_acl
+SELECT 'default privileges of ' || pg_get_userbyid(defaclrole), concat_ws(' ', defaclobjtype, {SORTED_ACL.format("defaclacl")})
+FROM pg_default_acl
 UNION ALL
 SELECT 'rules', to_jsonb(r)::text FROM market_rules r
 """
@@ -107,8 +109,7 @@ def journey(django_db_setup: None, django_db_blocker: Any) -> Journey:
         migrate(connection)
         head, ledger = catalogue(connection), granted_on_the_ledger(connection)
         lost = {".".join(node): step_back_and_forward(connection, node) for node in our_migrations()}
-        for app in sorted(MigrationLoader(connection).migrated_apps):
-            migrate(connection, (app, None))
+        to_zero(connection)
         zero = catalogue(connection, NO_RULES)
         migrate(connection)
         return Journey(head, zero, catalogue(connection), ledger, lost)
@@ -120,6 +121,12 @@ def migrate(connection: BaseDatabaseWrapper, *targets: tuple[str, str | None]) -
     executor.migrate(list(targets) or executor.loader.graph.leaf_nodes())
 
 
+def to_zero(connection: BaseDatabaseWrapper) -> None:
+    """Take back every migration of every app."""
+    for app in sorted(MigrationLoader(connection).migrated_apps):
+        migrate(connection, (app, None))
+
+
 def step_back_and_forward(connection: BaseDatabaseWrapper, node: tuple[str, str]) -> Changes:
     """Take back one migration and what needs it, migrate to the newest again, return what is not as before."""
     before = catalogue(connection)
@@ -127,7 +134,11 @@ def step_back_and_forward(connection: BaseDatabaseWrapper, node: tuple[str, str]
     earlier = [n for a, n in our_migrations() if a == app and n < name]
     migrate(connection, (app, max(earlier, default=None)))
     migrate(connection)
-    return changed(before, catalogue(connection))
+    lost = changed(before, catalogue(connection))
+    if lost:  # so that one broken migration is not blamed on the next
+        to_zero(connection)
+        migrate(connection)
+    return lost
 
 
 def our_migrations() -> list[tuple[str, str]]:

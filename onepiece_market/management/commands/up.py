@@ -2,6 +2,7 @@
 
 import logging
 import secrets
+import signal
 import socket
 from argparse import ArgumentParser
 from io import StringIO
@@ -81,12 +82,15 @@ class Command(BaseCommand):
             workers=WORKERS,
             blocking_threads=THREADS,
             respawn_failed_workers=True,
+            workers_kill_timeout=10,
             static_path_route=["/static/admin", "/static"],
             static_path_mount=[ADMIN_STATIC, STATIC],
             log_level=LogLevels.warning,
         )
+        server.on_startup(lambda: signal.signal(signal.SIGHUP, server.signal_handler_interrupt))  # a closed terminal ends it
         server.on_startup(lambda: self._announce(host, port))
         server.serve()
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # an impatient second Ctrl-C must not leave servers behind
 
     def _announce(self, host: str, port: int) -> None:
         shown = f"[{host}]" if ":" in host else host
