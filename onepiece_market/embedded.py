@@ -138,12 +138,12 @@ def stop(place: Layout) -> None:
 
 def postgres_pid(place: Layout) -> int | None:
     """Return the postmaster's pid while it lives."""
-    return _living(place.postgres_data / "postmaster.pid", "postgres")
+    return _living(place.postgres_data / "postmaster.pid", "postgres", str(place.postgres_data))
 
 
 def valkey_pid(place: Layout) -> int | None:
     """Return Valkey's pid while it lives."""
-    return _living(place.valkey_data / "valkey.pid", "valkey")
+    return _living(place.valkey_data / "valkey.pid", "valkey", f"unixsocket:{place.valkey_socket}")
 
 
 def postgres_binary(place: Layout, name: str) -> Path:
@@ -183,15 +183,23 @@ def _wait(done: Callable[[], bool], otherwise: str) -> None:
         time.sleep(0.02)
 
 
-def _living(pid_file: Path, name: str) -> int | None:
-    """Return the pid in the file if that process lives and has this name; pids are reused after a crash."""
+def _living(pid_file: Path, name: str, ours: str) -> int | None:
+    """Return the pid in the file if that process lives and runs on our files.
+
+    Pids are reused after a crash, also by the servers of another MARKET_HOME; those name other paths.
+    """
     try:
         pid = int(pid_file.read_text().split("\n", 1)[0])
         process = psutil.Process(pid)
-        alive = process.status() != psutil.STATUS_ZOMBIE and process.name().startswith(name)
+        alive = process.status() != psutil.STATUS_ZOMBIE and process.name().startswith(name) and _names(process, ours)
     except (OSError, ValueError, psutil.NoSuchProcess):
         return None
     return pid if alive else None
+
+
+def _names(process: psutil.Process, path: str) -> bool:
+    """Tell whether the command line has this path. Joined: Valkey's title has spaces for separators."""
+    return path in " ".join(process.cmdline())
 
 
 def _prepare_folders(place: Layout) -> None:

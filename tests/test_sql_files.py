@@ -45,7 +45,8 @@ SELECT 'relation ' || x.oid::regclass, concat_ws(' ', relkind, pg_get_userbyid(r
 FROM pg_class x WHERE relnamespace IN {HOMES} AND {NOT_AN_EXTENSIONS} AND relname !~ '^django_migrations'
 UNION ALL
 SELECT format('column %%s.%%s', x.oid::regclass, attname),
-    concat_ws(' ', format_type(atttypid, atttypmod), attnotnull, attidentity, pg_get_expr(adbin, adrelid), {SORTED_ACL.format("attacl")})
+    concat_ws(' ', format_type(atttypid, atttypmod), attnotnull, attidentity, pg_get_expr(adbin, adrelid),
+        {SORTED_ACL.format("attacl")})
 FROM pg_class x JOIN pg_attribute ON attrelid = x.oid AND attnum > 0 AND NOT attisdropped
 LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum
 WHERE relnamespace IN {HOMES} AND {NOT_AN_EXTENSIONS} AND relkind IN ('r', 'p', 'v', 'm') AND relname <> 'django_migrations'
