@@ -6,7 +6,7 @@ from django.db.models import Model
 from django.http import HttpRequest
 
 from characters.models import BountyEvent, Character
-from crews.admin import CarefulAdmin
+from crews.admin import CarefulAdmin, counted
 from trading.models import Holding
 
 
@@ -54,4 +54,4 @@ class CharacterAdmin(CarefulAdmin):
     def kept_by(self, obj: Model) -> str:
         """Count the holders, past row-level security."""
         holders = Holding.objects.using("owner").filter(character_id=obj.pk).count()
-        return f": {holders} traders hold it" if holders else ""
+        return f": {counted(holders, 'trader')} {'holds' if holders == 1 else 'hold'} it" if holders else ""

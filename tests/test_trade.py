@@ -213,7 +213,7 @@ def test_without_the_binding_check_another_account_can_be_spent(
     trader: User, luffy: Character, broken_trade: Callable[[str, str], None]
 ) -> None:
     """Negative control: the check is what refuses."""
-    broken_trade("IF v_bound IS DISTINCT FROM p_user_id::text AND", "IF false AND")
+    broken_trade("IF (v_bound = p_user_id::text) IS NOT TRUE AND", "IF false AND")
     other = UserFactory()
     assert trade_by_sql(trader.pk, other.pk, luffy.pk, "buy", 1)["success"]
 

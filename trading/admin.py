@@ -22,7 +22,7 @@ class UserAdmin(CarefulAdmin, DjangoUserAdmin):
     def kept_by(self, obj: Model) -> str:
         """Count the ledger's entries, past row-level security."""
         entries = LedgerEntry.objects.using("owner").filter(user_id=obj.pk).count()
-        return f": the ledger has {entries} entries of it" if entries else ""
+        return f": the ledger has {entries:,} {'entry' if entries == 1 else 'entries'} of it" if entries else ""
 
 
 @admin.register(Account)

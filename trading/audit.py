@@ -45,8 +45,13 @@ def count_entries() -> int:
 
 
 def rebuild(as_of: datetime | None = None) -> list[Difference]:
-    """Replay the ledger into the scratch schema `rebuilt`, and return where the live tables differ from it."""
-    with transaction.atomic(using=DB):
+    """
+    Replay the ledger into the scratch schema `rebuilt`, and return where the live tables differ from it.
+
+    One snapshot: a trade that commits meanwhile is no difference.
+    """
+    with transaction.atomic(using=DB), connections[DB].cursor() as cursor:
+        cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         return _rebuild(as_of)
 
 
@@ -56,12 +61,20 @@ def apply_rebuild() -> list[Difference]:
 
     Locks accounts and holdings against every trade meanwhile. Return what was mended.
     """
-    with _halted(), transaction.atomic(using=DB), connections[DB].cursor() as cursor:
-        cursor.execute("LOCK TABLE accounts, holdings IN SHARE ROW EXCLUSIVE MODE")
-        mended = _rebuild(None)
-        cursor.execute("SET LOCAL ROLE market_system")
-        cursor.execute("SELECT apply_projections()")
-        return mended
+    with _halted():
+        _wait_for_trades_under_way()
+        with transaction.atomic(using=DB), connections[DB].cursor() as cursor:
+            cursor.execute("LOCK TABLE accounts, holdings IN SHARE ROW EXCLUSIVE MODE")
+            mended = _rebuild(None)
+            cursor.execute("SET LOCAL ROLE market_system")
+            cursor.execute("SELECT apply_projections()")
+            return mended
+
+
+def _wait_for_trades_under_way() -> None:
+    """Wait for the trades that began before the halt: each has decided by its account's row, and keeps it locked."""
+    with transaction.atomic(using=DB), connections[DB].cursor() as cursor:
+        cursor.execute("LOCK TABLE accounts IN EXCLUSIVE MODE")
 
 
 def _rebuild(as_of: datetime | None) -> list[Difference]:

@@ -78,7 +78,9 @@ class LedgerEntry(models.Model):
     """One movement of money. Append-only: nobody has the privilege to change or delete a row."""
 
     pk = models.CompositePrimaryKey("user_id", "trade_id")
-    user = models.ForeignKey(User, models.DO_NOTHING, db_index=False, related_name="ledger_entries")
+    user = models.ForeignKey(  # the key goes to accounts: sql/tables/ledger_entries
+        User, models.DO_NOTHING, db_index=False, db_constraint=False, related_name="ledger_entries"
+    )
     character_id = models.IntegerField(null=True)  # no foreign key: a trade locks no character row
     created_at = models.DateTimeField()
     trade_id = models.UUIDField()

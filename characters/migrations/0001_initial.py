@@ -24,6 +24,17 @@ class Migration(migrations.Migration):
             fields=[
                 ("id", models.AutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("name", models.CharField(max_length=100)),
+                (
+                    "crew",
+                    models.ForeignKey(
+                        blank=True,
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.DB_CASCADE,
+                        related_name="characters",
+                        to="crews.crew",
+                    ),
+                ),
                 ("bounty", models.BigIntegerField(blank=True, null=True)),
                 ("current_price", models.DecimalField(decimal_places=2, editable=False, max_digits=10, null=True)),
                 (
@@ -57,17 +68,6 @@ class Migration(migrations.Migration):
                 ),
                 ("devil_fruit", models.CharField(blank=True, db_default="", max_length=100)),
                 ("search", django.contrib.postgres.search.SearchVectorField(editable=False, null=True)),
-                (
-                    "crew",
-                    models.ForeignKey(
-                        blank=True,
-                        db_index=False,
-                        null=True,
-                        on_delete=django.db.models.deletion.DB_CASCADE,
-                        related_name="characters",
-                        to="crews.crew",
-                    ),
-                ),
             ],
             options={
                 "db_table": "characters",

@@ -19,6 +19,12 @@ class Migration(migrations.Migration):
     dependencies = [("characters", "0001_initial"), ("crews", "0002_sql")]
 
     operations = [
+        sql.create(
+            "tables/characters_crew",
+            drop="ALTER TABLE characters DROP CONSTRAINT characters_crew_id_fkey;"
+            "ALTER TABLE characters ADD CONSTRAINT characters_crew_id_15aba809_fk_crews_id FOREIGN KEY (crew_id)"
+            " REFERENCES crews (id) ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED;",
+        ),
         sql.create("functions/character_names", drop="DROP FUNCTION character_names;"),
         sql.create(
             "indexes/characters_active_only",

@@ -13,7 +13,11 @@ class Migration(migrations.Migration):
     dependencies = []
 
     operations = [
-        sql.create("roles/schema", drop="REVOKE ALL ON SCHEMA public FROM market_app, market_system;"),
+        sql.create(
+            "roles/schema",
+            drop="REVOKE ALL ON SCHEMA public FROM market_app, market_system;"
+            "ALTER DEFAULT PRIVILEGES GRANT EXECUTE ON FUNCTIONS TO public;",
+        ),
         migrations.CreateModel(
             name="Crew",
             fields=[

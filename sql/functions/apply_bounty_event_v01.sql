@@ -1,4 +1,5 @@
--- A bounty became known: it moves the fundamental value and, until the pricing issue, the price with it.
+-- A bounty became known: it moves the fundamental value and, until the pricing issue, the price with it. A full vote
+-- stays what it was: votes already cast were weighed with it.
 -- An event older than the character's latest is kept as history and moves nothing.
 -- SECURITY DEFINER: market_app may announce a bounty, not write it. Locks the character's row, then its listing.
 CREATE FUNCTION apply_bounty_event() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
@@ -21,7 +22,7 @@ BEGIN
     SET bounty = NEW.amount, current_price = v_price, market_cap = v_price * l.shares_outstanding
     FROM listings l
     WHERE c.id = NEW.character_id AND l.character_id = c.id;
-    UPDATE listings SET fundamental = v_price, full_vote = full_vote(v_price) WHERE character_id = NEW.character_id;
+    UPDATE listings SET fundamental = v_price WHERE character_id = NEW.character_id;
     RETURN NEW;
 END;
 $$;

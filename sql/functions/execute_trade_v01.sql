@@ -27,7 +27,7 @@ DECLARE
     v_votes integer;
     v_now timestamptz;
 BEGIN
-    IF v_bound IS DISTINCT FROM p_user_id::text AND NOT pg_has_role(session_user, 'market_owner', 'MEMBER') THEN
+    IF (v_bound = p_user_id::text) IS NOT TRUE AND NOT pg_has_role(session_user, 'market_owner', 'MEMBER') THEN
         IF v_bound IS NULL THEN
             RETURN trade_answer('not_bound', 'Nobody is signed in. Sign in and send the order again.', p_trade_id);
         END IF;

@@ -1,5 +1,5 @@
 -- Open a trader's account with the opening balance, and write it to the ledger. Returns whether it was opened now.
--- Idempotent: a second call changes nothing. The opening entry's trade id is the nil UUID.
+-- Idempotent: a second call changes nothing. Staff get none: they do not trade. The opening entry's trade id is the nil UUID.
 -- SECURITY DEFINER: needs no bound user, since it can only ever give a user his one opening balance.
 CREATE FUNCTION open_account(p_user_id integer) RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, public, pg_temp AS $$
@@ -7,6 +7,9 @@ DECLARE
     v_opening numeric := (SELECT opening_balance FROM market_rules);
     v_now timestamptz := clock_timestamp();
 BEGIN
+    IF EXISTS (SELECT FROM users WHERE id = p_user_id AND is_staff) THEN
+        RETURN false;
+    END IF;
     INSERT INTO accounts (user_id, balance, last_entry_at) VALUES (p_user_id, v_opening, v_now)
     ON CONFLICT (user_id) DO NOTHING;
     IF NOT FOUND THEN

@@ -134,10 +134,6 @@ class Migration(migrations.Migration):
                         "user_id", "trade_id", blank=True, editable=False, primary_key=True, serialize=False
                     ),
                 ),
-                ("character_id", models.IntegerField()),
-                ("trade_id", models.UUIDField()),
-                ("votes", models.IntegerField()),
-                ("created_at", models.DateTimeField()),
                 (
                     "user",
                     models.ForeignKey(
@@ -148,6 +144,10 @@ class Migration(migrations.Migration):
                         to=settings.AUTH_USER_MODEL,
                     ),
                 ),
+                ("character_id", models.IntegerField()),
+                ("trade_id", models.UUIDField()),
+                ("votes", models.IntegerField()),
+                ("created_at", models.DateTimeField()),
             ],
             options={
                 "db_table": "order_flow",
@@ -162,13 +162,6 @@ class Migration(migrations.Migration):
                         "user_id", "character_id", blank=True, editable=False, primary_key=True, serialize=False
                     ),
                 ),
-                ("created_at", models.DateTimeField(db_default=django.contrib.postgres.functions.TransactionNow())),
-                (
-                    "character",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.DB_CASCADE, related_name="+", to="characters.character"
-                    ),
-                ),
                 (
                     "user",
                     models.ForeignKey(
@@ -178,6 +171,13 @@ class Migration(migrations.Migration):
                         to=settings.AUTH_USER_MODEL,
                     ),
                 ),
+                (
+                    "character",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.DB_CASCADE, related_name="+", to="characters.character"
+                    ),
+                ),
+                ("created_at", models.DateTimeField(db_default=django.contrib.postgres.functions.TransactionNow())),
             ],
             options={
                 "db_table": "watches",
@@ -218,17 +218,6 @@ class Migration(migrations.Migration):
                         "user_id", "character_id", blank=True, editable=False, primary_key=True, serialize=False
                     ),
                 ),
-                ("quantity", models.IntegerField()),
-                ("cost_basis", models.DecimalField(decimal_places=2, max_digits=20)),
-                (
-                    "character",
-                    models.ForeignKey(
-                        db_index=False,
-                        on_delete=django.db.models.deletion.DO_NOTHING,
-                        related_name="holdings",
-                        to="characters.character",
-                    ),
-                ),
                 (
                     "user",
                     models.ForeignKey(
@@ -238,6 +227,17 @@ class Migration(migrations.Migration):
                         to=settings.AUTH_USER_MODEL,
                     ),
                 ),
+                (
+                    "character",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="holdings",
+                        to="characters.character",
+                    ),
+                ),
+                ("quantity", models.IntegerField()),
+                ("cost_basis", models.DecimalField(decimal_places=2, max_digits=20)),
             ],
             options={
                 "db_table": "holdings",
@@ -260,6 +260,16 @@ class Migration(migrations.Migration):
                         "user_id", "trade_id", blank=True, editable=False, primary_key=True, serialize=False
                     ),
                 ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="ledger_entries",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
                 ("character_id", models.IntegerField(null=True)),
                 ("created_at", models.DateTimeField()),
                 ("trade_id", models.UUIDField()),
@@ -270,15 +280,6 @@ class Migration(migrations.Migration):
                 ("fee", models.DecimalField(decimal_places=2, max_digits=20)),
                 ("amount", models.DecimalField(decimal_places=2, max_digits=20)),
                 ("balance_after", models.DecimalField(decimal_places=2, max_digits=20)),
-                (
-                    "user",
-                    models.ForeignKey(
-                        db_index=False,
-                        on_delete=django.db.models.deletion.DO_NOTHING,
-                        related_name="ledger_entries",
-                        to=settings.AUTH_USER_MODEL,
-                    ),
-                ),
             ],
             options={
                 "db_table": "ledger_entries",

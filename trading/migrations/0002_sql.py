@@ -22,13 +22,19 @@ class Migration(migrations.Migration):
             "tables/market_rules",
             drop="DELETE FROM market_rules; ALTER TABLE market_rules DROP CONSTRAINT one_account_could_pump_the_price;",
         ),
+        sql.create("tables/ledger_entries", drop="ALTER TABLE ledger_entries DROP CONSTRAINT ledger_entries_user_id_fkey;"),
         sql.create("functions/market_user_id", drop="DROP FUNCTION market_user_id;"),
         sql.create(
             "roles/grants",
-            drop="REVOKE ALL ON ALL TABLES IN SCHEMA public FROM market_app, market_system;"
+            drop="REVOKE ALL ON crews, characters, listings, bounty_events, market_rules, users, accounts, holdings,"
+            " ledger_entries, order_flow, watches FROM market_app, market_system;"
             "GRANT ALL ON ledger_entries TO market_owner;",
         ),
-        sql.create("roles/django", drop=migrations.RunSQL.noop),
+        sql.create(
+            "roles/django",
+            drop="REVOKE ALL ON django_session, django_admin_log, auth_group, auth_group_permissions, users_groups,"
+            " users_user_permissions, django_content_type, auth_permission, django_migrations FROM market_app;",
+        ),
         sql.create(
             "roles/row_security",
             drop="".join(
