@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from django.contrib.postgres.search import SearchQuery, SearchRank, TrigramWordSimilarity
-from django.db.models import F, Q
+from django.db.models import Case, F, Q, When
 from django.http import Http404
 
 from characters.board import SORTS, BoardQuery
@@ -171,7 +171,8 @@ def by_words(characters: CharacterQuerySet, text: str) -> CharacterQuerySet:
         return characters.none()
     prefix = SearchQuery(" & ".join([*words[:-1], f"{words[-1]}:*"]), config="simple", search_type="raw")
     query = SearchQuery(text, config="english", search_type="websearch") | prefix
-    return characters.filter(search=query).order_by(SearchRank(F("search"), query).desc(), "-market_cap", "id")
+    exact = Case(When(name__iexact=text, then=0), default=1)
+    return characters.filter(search=query).order_by(exact, SearchRank(F("search"), query).desc(), "-market_cap", "id")
 
 
 def by_spelling(characters: CharacterQuerySet, text: str) -> CharacterQuerySet:

@@ -34,7 +34,13 @@ def write_characters(table: Table, using: str, *, only_new: bool = False, progre
     crews = dict(Crew.objects.using(using).values_list("name", "id"))
     rows = [_with_crew(row, crews) for row in table.rows.values()]
     names = [row["name"] for row in rows]
-    known = {c.name: c for c in Character.objects.using(using).filter(name__in=names).defer("search")}
+    known = {
+        c.name: c
+        for c in Character.objects.using(using)
+        .filter(name__in=names)
+        .defer("search")
+        .select_for_update(no_key=True, of=("self",))
+    }
     new = [row for row in rows if row["name"] not in known]
     old = [] if only_new else [row for row in rows if row["name"] in known]
     for start in range(0, len(new), BATCH):

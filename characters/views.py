@@ -11,7 +11,7 @@ from characters import selectors
 from characters.board import FIELDS, SORTS, BoardQuery, read_board_query
 from crews.selectors import crew_choices
 from trading.binding import as_user
-from trading.orders import Order, asked_order
+from trading.orders import FRESH_TICKET, Order, asked_order
 from trading.selectors import Desk, desk
 from trading.tickets import TicketError, ticket_for
 
@@ -44,7 +44,7 @@ def quote(request: HttpRequest, pk: int, slug: str = "") -> HttpResponse:
     if request.path != character.url:
         query = request.META.get("QUERY_STRING", "")
         return redirect(f"{character.url}?{query}" if query else character.url, permanent=False)
-    return quote_page(request, character, asked_order(request.GET))
+    return quote_page(request, character, asked_order(request.GET, FRESH_TICKET))
 
 
 def quote_page(
@@ -60,6 +60,7 @@ def quote_page(
         "bounties": selectors.bounty_history(character.id),
         "ticket": ticket_for(character, my_desk, order, error) if my_desk else None,
         "position": my_desk.position if my_desk else None,
+        "error": error,
     }
     return render(request, "characters/quote.html", context, status=status)
 

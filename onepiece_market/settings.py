@@ -25,7 +25,10 @@ if "pytest" in sys.modules:
 def _secret_key() -> str:
     """Return the key kept in MARKET_HOME, made on first use; two first starts at once agree on one."""
     path = MARKET_HOME / "secret_key"
-    MARKET_HOME.mkdir(parents=True, exist_ok=True)
+    try:
+        MARKET_HOME.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ImproperlyConfigured(f"MARKET_HOME={MARKET_HOME} is no folder that can be used: {error.strerror}.") from error
     if not path.exists():
         mine = path.with_name(f"secret_key.{secrets.token_hex(8)}")
         mine.touch(mode=0o600)
@@ -104,19 +107,23 @@ EMBEDDED_VALKEY = "REDIS_URL" not in env.ENVIRON
 SERVERS = embedded.layout(MARKET_HOME)
 
 
+def _from_url(variable: str, role: str) -> dict[str, Any]:
+    """Return what Django needs to connect. Raises ImproperlyConfigured."""
+    try:
+        url = env.str(variable)
+        if url.startswith(("postgres://", "postgresql://")):
+            return dict(env.db_url_config(url))
+    except (ImproperlyConfigured, ValueError):
+        pass
+    raise ImproperlyConfigured(f"{variable} must look like postgres://{role}:password@host:5432/database.")
+
+
 def _database(variable: str, role: str) -> dict[str, Any]:
     """Return one alias from its URL, or the embedded server's."""
     if EMBEDDED_POSTGRES:
         place: dict[str, Any] = {"NAME": "onepiece_market", "USER": role, "HOST": str(SERVERS.sockets), "PORT": 5432}
     else:
-        try:
-            place = env.db_url(variable)
-        except (ImproperlyConfigured, ValueError) as error:
-            raise ImproperlyConfigured(
-                f"{variable} is not a URL of the form postgres://{role}:password@host:5432/database."
-            ) from error
-        if not place.get("ENGINE", "").endswith("postgresql"):
-            raise ImproperlyConfigured(f"{variable} must begin with postgres://; the market needs PostgreSQL 15 to 18.")
+        place = _from_url(variable, role)
     options = {"application_name": role, "connect_timeout": 5}
     return {
         **place,

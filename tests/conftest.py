@@ -33,6 +33,7 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[N
     # Only a test database gives him back the TRUNCATE that append-only took away.
     connections["default"].ops.sql_flush = lambda *args, **kwargs: []
     connections["owner"].ops.sql_flush = lambda *args, **kwargs: [FLUSH]
+    assert connections["owner"].settings_dict["NAME"].startswith("test_"), "never touch the real database"
     with django_db_blocker.unblock(), connections["owner"].cursor() as cursor:
         cursor.execute("GRANT TRUNCATE ON ledger_entries TO market_owner")
     yield

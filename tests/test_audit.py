@@ -2,6 +2,7 @@
 
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -142,28 +143,43 @@ def test_a_changed_balance_is_found(nami: User) -> None:
 
 def test_changed_removed_and_invented_holdings_are_found(nami: User, luffy: Character) -> None:
     other = CharacterFactory()
+    who, what = f"user {nami.pk}", f"of character {luffy.pk}: the ledger says"
     damage("UPDATE holdings SET quantity = 5 WHERE user_id = %s", nami.pk)
-    assert complaints() == [f"user {nami.pk}, shares of character {luffy.pk}: the ledger says 4, found 5"]
+    assert complaints() == [f"{who}, shares {what} 4, found 5"]
+    damage("UPDATE holdings SET quantity = 4, cost_basis = 1 WHERE user_id = %s", nami.pk)
+    assert complaints() == [f"{who}, cost {what} 404.00, found 1.00"]
     damage("DELETE FROM holdings WHERE user_id = %s", nami.pk)
-    assert complaints() == [f"user {nami.pk}, shares of character {luffy.pk}: the ledger says 4, found None"]
+    assert complaints() == [f"{who}, cost {what} 404.00, found None", f"{who}, shares {what} 4, found None"]
     damage("INSERT INTO holdings (user_id, character_id, quantity, cost_basis) VALUES (%s, %s, 4, 404)", nami.pk, luffy.pk)
     damage("INSERT INTO holdings (user_id, character_id, quantity, cost_basis) VALUES (%s, %s, 2, 202)", nami.pk, other.pk)
-    assert complaints() == [f"user {nami.pk}, shares of character {other.pk}: the ledger says None, found 2"]
+    what = f"of character {other.pk}: the ledger says"
+    assert complaints() == [f"{who}, cost {what} None, found 202.00", f"{who}, shares {what} None, found 2"]
 
 
-def test_an_entry_whose_balance_after_is_wrong_is_found(nami: User, luffy: Character) -> None:
-    damage(ENTRY, luffy.pk, 1, 5, "buy", "-100", "99491", nami.pk)
+def test_an_entry_whose_balance_or_shares_after_are_wrong_is_found(nami: User, luffy: Character) -> None:
+    damage(ENTRY, luffy.pk, 1, 6, "buy", "-100", "99491", nami.pk)
     damage("UPDATE accounts SET balance = balance - 100 WHERE user_id = %s", nami.pk)
-    damage("UPDATE holdings SET quantity = 5 WHERE user_id = %s", nami.pk)
-    assert complaints() == [f"user {nami.pk}, balance after an entry: the ledger says 99490.00, found 99491.00"]
+    damage("UPDATE holdings SET quantity = 5, cost_basis = 504 WHERE user_id = %s", nami.pk)
+    said = [re.sub(r"trade [0-9a-f-]+", "trade", line) for line in complaints()]
+    assert said == [
+        f"user {nami.pk}, balance after trade: the ledger says 99490.00, found 99491.00",
+        f"user {nami.pk}, shares after trade: the ledger says 5, found 6",
+    ]
 
 
 def test_an_entry_that_no_trade_wrote_is_found(nami: User, luffy: Character) -> None:
     damage(ENTRY, luffy.pk, 1, 5, "buy", "-100", "99490", nami.pk)
     assert complaints() == [
         f"user {nami.pk}, balance: the ledger says 99490.00, found 99590.00",
+        f"user {nami.pk}, cost of character {luffy.pk}: the ledger says 504.00, found 404.00",
         f"user {nami.pk}, shares of character {luffy.pk}: the ledger says 5, found 4",
     ]
+
+
+def test_a_sale_of_shares_nobody_had_is_found_and_can_be_rebuilt(nami: User) -> None:
+    damage(ENTRY, CharacterFactory().pk, 1, 0, "sell", "100", "99690", nami.pk)
+    assert any("the ledger says -1, found None" in line for line in complaints())
+    assert any("rebuilt -1 shares" in line for line in run("rebuild_projections"))
 
 
 def test_only_the_damaged_account_is_named_and_a_long_list_is_cut(nami: User) -> None:

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-import orjson
 import pytest
 from django.conf import settings
 from django.contrib.sessions.backends.cached_db import SessionStore
@@ -62,8 +61,8 @@ def fails_in_one_sentence(**variables: str) -> str:
             "DATABASE_URL (role market_app) needs DATABASE_OWNER_URL",
         ),
         (both("nonsense"), "DATABASE_URL "),
-        (both("mysql://market_app@127.0.0.1/x"), "DATABASE_URL must begin with postgres://"),
-        (both("postgres://market_app@127.0.0.1:port/x"), "DATABASE_URL is not a URL of the form postgres://"),
+        (both("mysql://market_app@127.0.0.1/x"), "DATABASE_URL must look like postgres://"),
+        (both("postgres://market_app@127.0.0.1:port/x"), "DATABASE_URL must look like postgres://"),
         (both("postgres://market_app:secret@127.0.0.1:1/x"), "DATABASE_OWNER_URL cannot be "),
         ({"REDIS_URL": "http://127.0.0.1:6379"}, "REDIS_URL must look like redis://"),
         ({"REDIS_URL": ""}, "REDIS_URL must look like redis://"),
@@ -226,8 +225,7 @@ def test_a_planted_pickle_does_not_run() -> None:
     with pytest.raises(SystemExit):
         pickle.loads(payload)
     cache.client.get_client().set(cache.make_key("planted"), payload)
-    with pytest.raises(orjson.JSONDecodeError):
-        cache.get("planted")
+    assert cache.get("planted", "a miss") in (None, "a miss")
 
 
 @pytest.mark.django_db

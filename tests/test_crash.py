@@ -20,6 +20,10 @@ from tests.clients import EXECUTE_TRADE
 pytestmark = pytest.mark.skipif(not settings.EMBEDDED_POSTGRES, reason="kills its own PostgreSQL, not yours")
 ROUNDS, CLIENTS = 5, 8
 ENOUGH = 60  # acknowledged trades before the kill
+TRADERS = """
+    INSERT INTO users (username, password, is_superuser, first_name, last_name, email, is_staff, is_active, date_joined)
+    SELECT 'trader' || n, '', false, '', '', '', false, true, now() FROM generate_series(1, %s) n
+"""
 
 
 class Market:
@@ -32,11 +36,7 @@ class Market:
         self.manage("load_characters")
         self.release = embedded.lease(home)
         with self.connect("market_owner") as owner:
-            rows = "INSERT INTO users (username, password, is_superuser, first_name, last_name, email, is_staff, is_active, date_joined)"
-            owner.execute(
-                f"{rows} SELECT 'trader' || n, '', false, '', '', '', false, true, now() FROM generate_series(1, %s) n",
-                [CLIENTS],
-            )
+            owner.execute(TRADERS, [CLIENTS])
             owner.execute("SELECT open_account(id) FROM users")
             self.users = [row[0] for row in owner.execute("SELECT id FROM users").fetchall()]
 

@@ -87,7 +87,7 @@ def _rebuild(as_of: datetime | None) -> list[Difference]:
 def _halted() -> Iterator[None]:
     """Refuse trades while the block runs, also if the process dies in it: then staff must open the market."""
     rules = MarketRules.objects.using(DB)
-    was_halted = rules.get().is_halted
-    rules.update(is_halted=True)
+    halted_here = rules.filter(is_halted=False).update(is_halted=True)
     yield
-    rules.update(is_halted=was_halted)
+    if halted_here:
+        rules.update(is_halted=False)

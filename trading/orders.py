@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 QUANTITY = re.compile(r"[0-9]{1,7}", re.ASCII)  # int() would also take 1_000, ١٢ and １２
+TRADE_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
 PRICE = re.compile(r"[0-9]{1,8}(\.[0-9]{1,2})?", re.ASCII)
 MOST = 1_000_000  # shares an order; execute_trade holds the same bound
 
@@ -37,9 +38,13 @@ class OrderError(Exception):
         self.code = code
 
 
-def asked_order(fields: Mapping[str, str]) -> Order:
-    """Return the order in these form fields; a ticket without any asks to buy one share."""
-    return Order(*(fields.get(name, default) for name, default in Order("buy", "1")._asdict().items()))
+EMPTY = Order("", "")
+FRESH_TICKET = Order("buy", "1")
+
+
+def asked_order(fields: Mapping[str, str], default: Order = EMPTY) -> Order:
+    """Return the order in these form fields. A sent order is not guessed at; a fresh ticket asks to buy one share."""
+    return Order(*(fields.get(name, value) for name, value in default._asdict().items()))
 
 
 def parse(order: Order) -> ParsedOrder:
@@ -64,7 +69,6 @@ def _price(text: str) -> Decimal | None:
 
 
 def _trade_id(text: str) -> uuid.UUID:
-    try:
-        return uuid.UUID(text) if len(text) == 36 else uuid.UUID("")
-    except ValueError:
-        raise OrderError("invalid_trade_id", "Reload the page: the id of this order cannot be read.") from None
+    if not TRADE_ID.fullmatch(text):
+        raise OrderError("invalid_trade_id", "Reload the page: the id of this order cannot be read.")
+    return uuid.UUID(text)

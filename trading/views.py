@@ -1,8 +1,8 @@
 """Pages of money: orders, portfolio, history, leaderboard, sign-up and login."""
 
-from datetime import datetime
-from typing import cast
-from urllib.parse import urlencode
+from datetime import UTC, datetime
+from typing import Any, cast
+from urllib.parse import urlencode, urlsplit
 
 from django.contrib import messages
 from django.contrib.auth import login
@@ -13,7 +13,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_GET, require_POST, require_safe
+from django.views.decorators.http import require_GET, require_http_methods, require_POST, require_safe
 
 from characters.selectors import quote
 from characters.views import quote_page
@@ -101,13 +101,14 @@ def leaderboard(request: HttpRequest) -> HttpResponse:
     return render(request, "trading/leaderboard.html", {"leaders": selectors.leaders(request.user.pk)})
 
 
+@require_http_methods(["GET", "HEAD", "POST"])
 @sensitive_post_parameters()
 @never_cache
 def sign_up(request: HttpRequest) -> HttpResponse:
     """Make a user with a trading account, and log him in."""
     if request.user.is_authenticated:
         return redirect("portfolio")
-    form = SignUpForm(request.POST or None)
+    form = SignUpForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         user = form.save()
         login(request, user)
@@ -122,6 +123,17 @@ class Login(LoginView):
     template_name = "trading/login.html"
     redirect_authenticated_user = True
 
+    def form_invalid(self, form: Any) -> HttpResponse:
+        """Show the form again, as the refusal it is."""
+        response = super().form_invalid(form)
+        response.status_code = 422
+        return response
+
+    def get_redirect_url(self, request: HttpRequest | None = None) -> str:
+        """Return where to go on; the login page itself is no such place."""
+        url = super().get_redirect_url(request)
+        return "" if urlsplit(url).path == self.request.path else url
+
 
 def _user(request: HttpRequest) -> User:
     return cast("User", request.user)
@@ -131,6 +143,6 @@ def _moment(text: str) -> datetime | None:
     """Return the moment in an address, None if there is none that can be read."""
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError:
+        return moment.astimezone(UTC) if moment.tzinfo else None
+    except (ValueError, OverflowError):
         return None
-    return moment if moment.tzinfo else None

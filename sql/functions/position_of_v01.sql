@@ -5,7 +5,10 @@ RETURNS numeric[] LANGUAGE sql IMMUTABLE PARALLEL SAFE
 AS $$
     SELECT CASE p_kind
         WHEN 'buy' THEN ARRAY[p_position[1] + p_quantity, p_position[2] - p_amount]
-        ELSE ARRAY[p_position[1] - p_quantity, p_position[2] - round(p_position[2] * p_quantity / p_position[1], 2)]
+        ELSE ARRAY[
+            p_position[1] - p_quantity,
+            p_position[2] - coalesce(round(p_position[2] * p_quantity / nullif(p_position[1], 0), 2), 0)
+        ]
     END
 $$;
 CREATE AGGREGATE position_of(text, integer, numeric) (SFUNC = add_to_position, STYPE = numeric[], INITCOND = '{0,0}'); -- noqa: PRS

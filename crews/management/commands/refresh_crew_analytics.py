@@ -39,6 +39,7 @@ class Command(BaseCommand):
         while not ended.is_set():
             done = refresh_crew_analytics()
             self.stdout.write(f"crew_analytics: {done.rows} rows in {done.ms:.0f} ms")
+            self.stdout.flush()
             if not options["every"]:
                 return
             ended.wait(options["every"])
