@@ -32,7 +32,7 @@ SELECT
     'the ' || s[1 + n / 3 % 20] || s[1 + n / 60 % 20], 'Number ' || n || ' at sea.',
     CASE WHEN n % 7 > 0 THEN (5e9 * random() ^ 3)::bigint END, n % 19 > 0, n % 23 > 0
 FROM generate_series(1, 100000) n,
-    (SELECT '{ba,chu,do,fei,gar,hi,jin,ka,lo,mor,ne,or,pu,qua,rin,sa,tze,ur,vi,wen}'::text [] AS s)
+    (SELECT '{ba,chu,do,fei,gar,hi,jin,ka,lo,mor,ne,or,pu,qua,rin,sa,tze,ur,vi,wen}'::text [] AS s) AS syllables
 """
 TRADES = """
 INSERT INTO users (username, password, is_superuser, first_name, last_name, email, is_staff, is_active, date_joined)

@@ -171,7 +171,7 @@ SELECT format('constraint %%s on %%s (%%s)', contype, relname, columns),
 FROM relation JOIN pg_constraint con ON conrelid = relation.oid AND contype <> 'n', LATERAL (
     SELECT string_agg(attname, ', ' ORDER BY n) AS columns
     FROM unnest(conkey) WITH ORDINALITY AS k (num, n) JOIN pg_attribute ON attrelid = conrelid AND attnum = num
-) GROUP BY contype, relname, columns
+) AS key GROUP BY contype, relname, columns
 UNION ALL
 SELECT 'index ' || indexrelid::regclass, pg_get_indexdef(indexrelid) FROM relation JOIN pg_index ON indrelid = relation.oid
 UNION ALL
