@@ -88,8 +88,7 @@ REQUIRED = {"crews": {"name", "captain"}, "characters": {"name", "description"}}
 
 
 def read_table(path: Path) -> Table:
-    """
-    Return what can be read of a CSV file (UTF-8, a header line). Its kind follows from its columns.
+    """Return what can be read of a CSV file (UTF-8, a header line). Its kind follows from its columns.
 
     Raises ValueError with a sentence when the file as a whole cannot be taken.
     """

@@ -94,8 +94,7 @@ QUOTE = (*ROW, "aliases", "devil_fruit", "sentiment_score", "description", "is_a
 
 
 def board(query: BoardQuery) -> Page:
-    """
-    Return one page of the market: the best matches of a search, else a keyset page in the order asked for.
+    """Return one page of the market: the best matches of a search, else a keyset page in the order asked for.
 
     At most three queries; the number does not depend on how many characters there are.
     """

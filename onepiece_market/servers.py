@@ -24,8 +24,7 @@ class ServerError(Exception):
 
 
 def ensure(say: embedded.Say = lambda _: None) -> Callable[[], None]:
-    """
-    Start or join the embedded servers where no URL names others, and check those that a URL names.
+    """Start or join the embedded servers where no URL names others, and check those that a URL names.
 
     Return the function that lets go of the embedded servers. Raises ServerError.
     """

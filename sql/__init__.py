@@ -1,5 +1,4 @@
-"""
-Every SQL object as a file, one file per version: `functions/execute_trade_v01.sql`. Migrations replay them.
+"""Every SQL object as a file, one file per version: `functions/execute_trade_v01.sql`. Migrations replay them.
 
 A file holds the object and all that dies with it. A version in FROZEN is never edited: copy it forward.
 """

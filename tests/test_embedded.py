@@ -339,7 +339,7 @@ def test_a_home_that_is_a_file_is_refused_in_a_sentence(open_folder: Path) -> No
     done = Holder(blocked / "home")
     _, complaints = done.process.communicate()
     assert done.process.returncode == 1
-    assert complaints.splitlines()[-1].startswith("onepiece_market.embedded.EmbeddedError: ")
+    assert complaints.splitlines()[-1].startswith("onepiece_market.embedded.layout.EmbeddedError: ")
 
 
 # --- what runs, and how it is set up

@@ -45,8 +45,7 @@ def count_entries() -> int:
 
 
 def rebuild(as_of: datetime | None = None) -> list[Difference]:
-    """
-    Replay the ledger into the scratch schema `rebuilt`, and return where the live tables differ from it.
+    """Replay the ledger into the scratch schema `rebuilt`, and return where the live tables differ from it.
 
     One snapshot: a trade that commits meanwhile is no difference.
     """
@@ -56,8 +55,7 @@ def rebuild(as_of: datetime | None = None) -> list[Difference]:
 
 
 def apply_rebuild() -> list[Difference]:
-    """
-    Halt the market, rebuild the live tables from the whole ledger, and open it again if it was open.
+    """Halt the market, rebuild the live tables from the whole ledger, and open it again if it was open.
 
     Locks accounts and holdings against every trade meanwhile. Return what was mended.
     """

@@ -9,8 +9,7 @@ from django.db import DEFAULT_DB_ALIAS, connections, transaction
 
 @contextmanager
 def as_user(user: AbstractBaseUser, using: str = DEFAULT_DB_ALIAS) -> Iterator[None]:
-    """
-    Run the block in a transaction of its own, bound to the user. Evaluate every QuerySet inside.
+    """Run the block in a transaction of its own, bound to the user. Evaluate every QuerySet inside.
 
     SET LOCAL ends with the transaction: behind a pooler a session setting would show the next user these rows.
     """

@@ -1,5 +1,4 @@
-"""
-Who trades, what they have, and the ledger that proves it.
+"""Who trades, what they have, and the ledger that proves it.
 
 Every table with a `user_id` is under row-level security: read it inside `as_user(user)` (trading/binding.py).
 Only the SQL functions `open_account` and `execute_trade` write money; the ORM reads it.

@@ -29,8 +29,7 @@ class Answer(NamedTuple):
 
 
 def place_order(user: User, character_id: int, order: ParsedOrder, using: str = DEFAULT_DB_ALIAS) -> Answer:
-    """
-    Execute the order for this user, in a transaction of its own; the same trade id never trades twice.
+    """Execute the order for this user, in a transaction of its own; the same trade id never trades twice.
 
     Locks the user's account row. Refusals are answers with a code, not exceptions.
     """
