@@ -40,7 +40,8 @@ class CharacterAdmin(CarefulAdmin):
     autocomplete_fields = ("crew",)
     market = ("current_price", "market_cap", "weekly_change", "sentiment_score", "created_at", "updated_at")
     fields = (
-        "name", "crew", "epithet", "aliases", "devil_fruit", "description", "bounty", "is_active", "is_tradeable", *market,
+        "name", "crew", "epithet", "aliases", "devil_fruit", "first_chapter", "description", "bounty",
+        "is_active", "is_tradeable", *market,
     )  # fmt: skip
 
     def get_readonly_fields(self, request: HttpRequest, obj: Character | None = None) -> tuple[str, ...]:

@@ -7,9 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from characters.models import HIGHEST_BOUNTY
+
 DATA = Path(__file__).parent / "data"
 WHOLE = re.compile(r"[0-9]{1,16}", re.ASCII)
-HIGHEST_BOUNTY = 10**15
+History = list[tuple[int | None, int | None]]  # amount in berries and chapter, oldest first
 
 
 class Problem(NamedTuple):
@@ -76,12 +78,28 @@ def _chapter(value: str) -> int | None:
     return _whole(value, 1, 99_999)
 
 
+def _first_chapter(value: str) -> int | None:
+    return None if value.strip() == "?" else _chapter(value)
+
+
+def _bounties(value: str) -> History:
+    """Read "30000000@96|100000000@?": what became known in which chapter, oldest first; ? is to be confirmed."""
+    history: History = []
+    for entry in value.split("|") if value.strip() else []:
+        amount, at, chapter = entry.partition("@")
+        if not at or not amount.strip():
+            raise ValueError("must be amounts with chapters, oldest first, such as 30000000@96|100000000@?.")
+        history.append((_bounty(amount), _first_chapter(chapter)))
+    return history
+
+
 Reader = Callable[[str], Any]
 COLUMNS: dict[str, dict[str, Reader]] = {
     "crews": {"name": _required, "captain": _required, "description": _long},
     "characters": {
         "name": _required, "crew": text, "epithet": text, "aliases": _aliases, "devil_fruit": text,
-        "bounty": _bounty, "chapter": _chapter, "description": _description,
+        "bounty": _bounty, "chapter": _chapter, "bounties": _bounties, "first_chapter": _first_chapter,
+        "description": _description,
     },
 }  # fmt: skip
 REQUIRED = {"crews": {"name", "captain"}, "characters": {"name", "description"}}
@@ -110,6 +128,8 @@ def _read(reader: "csv.DictReader[str]") -> Table:
         raise ValueError(f"line 1: unknown column {unknown[0]!r}; {kind} have {', '.join(COLUMNS[kind])}.")
     if twice := [name for name in header if header.count(name) > 1]:
         raise ValueError(f"line 1: the column {twice[0]!r} stands there twice.")
+    if "bounties" in header and {"bounty", "chapter"}.intersection(header):
+        raise ValueError("line 1: give either the column 'bounties', or 'bounty' and 'chapter'.")
     if missing := REQUIRED[kind].difference(header):
         raise ValueError(f"line 1: the column {min(missing)!r} is missing.")
     table = Table(kind, {}, [])
@@ -124,8 +144,18 @@ def _read(reader: "csv.DictReader[str]") -> Table:
         if problems:
             table.problems.extend(problems)
         else:
-            table.rows[line] = values
+            table.rows[line] = _with_history(values)
     return table
+
+
+def _with_history(values: dict[str, Any]) -> dict[str, Any]:
+    """Return the row with its bounties, however they were written, as `history`: the latest last."""
+    if "bounties" in values:
+        values["history"] = values.pop("bounties")
+    elif "bounty" in values:
+        bounty, chapter = values.pop("bounty"), values.pop("chapter", None)
+        values["history"] = [] if bounty is None else [(bounty, chapter)]
+    return values
 
 
 def _read_row(row: dict[str, str], line: int, columns: dict[str, Reader]) -> tuple[dict[str, Any], list[Problem]]:

@@ -6,6 +6,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.functions import TransactionNow
 from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.contrib.postgres.search import SearchVectorField
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
 from django.urls import reverse
@@ -13,6 +14,11 @@ from django.utils.text import slugify
 
 from crews.models import Crew
 
+HIGHEST_BOUNTY = 10**15
+BOUNTY = (
+    MinValueValidator(0, "A bounty is a whole number of berries from 0."),
+    MaxValueValidator(HIGHEST_BOUNTY, f"A bounty is at most {HIGHEST_BOUNTY:,} berries."),
+)
 TAKEN = {"trade", "preview"}  # addresses below a quote page
 
 
@@ -45,7 +51,7 @@ class Character(models.Model):
     crew = models.ForeignKey(
         Crew, models.DB_CASCADE, null=True, blank=True, db_index=False, related_name="characters"
     )  # fmt: skip  # idx_characters_crew_bounty begins with crew_id
-    bounty = models.BigIntegerField(null=True, blank=True)
+    bounty = models.BigIntegerField(null=True, blank=True, validators=BOUNTY)
     current_price = models.DecimalField(max_digits=10, decimal_places=2, null=True, editable=False)
     market_cap = models.DecimalField(max_digits=15, decimal_places=2, null=True, editable=False, db_default=0)
     sentiment_score = models.FloatField(null=True, editable=False)
@@ -59,6 +65,7 @@ class Character(models.Model):
     epithet = models.CharField(max_length=100, blank=True, db_default="")
     aliases = ArrayField(models.CharField(max_length=100), blank=True, default=list, db_default=[])
     devil_fruit = models.CharField(max_length=100, blank=True, db_default="")
+    first_chapter = models.IntegerField(null=True, blank=True)  # NULL: to be confirmed
     search = SearchVectorField(null=True, editable=False)
 
     objects = CharacterQuerySet.as_manager()
@@ -77,6 +84,7 @@ class Character(models.Model):
                 condition=Q(market_cap__gte=0, market_cap__lt=models.Value("Infinity")),
                 name="characters_market_cap_check",
             ),
+            models.CheckConstraint(condition=Q(first_chapter__gte=1), name="characters_first_chapter_check"),
             models.CheckConstraint(condition=Q(sentiment_score__range=(-1, 1)), name="characters_sentiment_score_check"),
         )
         indexes = (
@@ -99,7 +107,7 @@ class Character(models.Model):
 
 
 class Listing(models.Model):
-    """A character's terms on the market: F, Z, R and H of the price rule (`/fair/`), written by the database alone."""
+    """A character's terms on the market: F, Z, R and H of the price rule, written by the database alone."""
 
     character = models.OneToOneField(Character, models.DB_CASCADE, primary_key=True, related_name="listing")
     fundamental = models.DecimalField(max_digits=10, decimal_places=2)
@@ -129,7 +137,7 @@ class BountyEvent(models.Model):
     """A bounty became known. Adding one is the only way to change a listed character's bounty."""
 
     character = models.ForeignKey(Character, models.DB_CASCADE, db_index=False, related_name="bounty_events")
-    amount = models.BigIntegerField(null=True, blank=True)  # NULL: nobody knows
+    amount = models.BigIntegerField(null=True, blank=True, validators=BOUNTY)  # NULL: nobody knows
     chapter = models.IntegerField(null=True, blank=True)  # NULL: to be confirmed
     effective_at = models.DateTimeField(db_default=TransactionNow())
     applied_at = models.DateTimeField(null=True, editable=False)
@@ -137,7 +145,7 @@ class BountyEvent(models.Model):
     class Meta:
         db_table = "bounty_events"
         constraints = (
-            models.CheckConstraint(condition=Q(amount__range=(0, 10**15)), name="bounty_events_amount_check"),
+            models.CheckConstraint(condition=Q(amount__range=(0, HIGHEST_BOUNTY)), name="bounty_events_amount_check"),
             models.CheckConstraint(condition=Q(chapter__gte=1), name="bounty_events_chapter_check"),
         )
         indexes = (models.Index(fields=("character", "effective_at"), name="idx_bounty_events_character"),)

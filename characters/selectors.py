@@ -59,6 +59,8 @@ class Quote(NamedTuple):
     sentiment: float
     description: str
     is_active: bool
+    first_chapter: int | None
+    full_vote: int
 
     @property
     def url(self) -> str:
@@ -90,7 +92,7 @@ class Page(NamedTuple):
 ROW = (
     "id", "name", "epithet", "crew_id", "crew__name", "bounty", "current_price", "weekly_change", "market_cap", "is_tradeable",
 )  # fmt: skip
-QUOTE = (*ROW, "aliases", "devil_fruit", "sentiment_score", "description", "is_active")
+QUOTE = (*ROW, "aliases", "devil_fruit", "sentiment_score", "description", "is_active", "first_chapter", "listing__full_vote")
 
 
 def board(query: BoardQuery) -> Page:

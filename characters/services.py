@@ -1,9 +1,9 @@
 """Writing crews and characters in bulk. Bounties change by event, never by assignment."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
-from characters.loading import Problem, Table
+from characters.loading import History, Problem, Table
 from characters.models import BountyEvent, Character
 from crews.models import Crew
 
@@ -47,13 +47,14 @@ def write_characters(table: Table, using: str, *, only_new: bool = False, progre
         _add(new[start : start + BATCH], using)
         progress(min(start + BATCH, len(new)))
     bounties_before = {name: c.bounty for name, c in known.items()}
-    columns = table_columns(table) - {"crew", "bounty", "chapter"} | ({"crew_id"} if "crew" in table_columns(table) else set())
+    columns = table_columns(table) - {"crew", "history"} | ({"crew_id"} if "crew" in table_columns(table) else set())
     changed = _changed(known, old, columns)
     if changed:
         Character.objects.using(using).bulk_update(changed, sorted(c.removesuffix("_id") for c in columns), BATCH)
-    moved = [r for r in old if "bounty" in r and r["bounty"] != bounties_before[r["name"]]]
+    latest = {row["name"]: (row["history"] or [(None, None)])[-1] for row in old if "history" in row}
+    moved = {name: [entry] for name, entry in latest.items() if entry[0] != bounties_before[name]}
     _announce(moved, {name: c.pk for name, c in known.items()}, using)
-    touched = {c.name for c in changed} | {row["name"] for row in moved}
+    touched = {c.name for c in changed} | moved.keys()
     return Written(len(new), len(touched), len(rows) - len(new) - len(touched))
 
 
@@ -91,15 +92,16 @@ def _changed[M: (Crew, Character)](known: dict[str, M], rows: Iterable[dict[str,
 
 def _add(rows: list[dict[str, Any]], using: str) -> None:
     """Insert characters without a bounty, then announce it with its chapter: the history begins with the source."""
-    fields = ("name", "crew_id", "epithet", "aliases", "devil_fruit", "description")
+    fields = ("name", "crew_id", "epithet", "aliases", "devil_fruit", "first_chapter", "description")
     made = Character.objects.using(using).bulk_create(
         [Character(**{field: row[field] for field in fields if field in row}) for row in rows]
     )
-    _announce([row for row in rows if row.get("bounty") is not None], {c.name: c.pk for c in made}, using)
+    _announce({row["name"]: row.get("history", []) for row in rows}, {c.name: c.pk for c in made}, using)
 
 
-def _announce(rows: list[dict[str, Any]], ids: dict[str, int], using: str) -> None:
+def _announce(histories: Mapping[str, History], ids: dict[str, int], using: str) -> None:
+    """Add bounty events in the order given; the last one of a character stays."""
+    news = [(ids[name], amount, chapter) for name, history in histories.items() for amount, chapter in history]
     BountyEvent.objects.using(using).bulk_create(
-        [BountyEvent(character_id=ids[row["name"]], amount=row["bounty"], chapter=row.get("chapter")) for row in rows],
-        BATCH,
+        [BountyEvent(character_id=pk, amount=amount, chapter=chapter) for pk, amount, chapter in news], BATCH
     )

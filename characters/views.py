@@ -26,7 +26,7 @@ def board(request: HttpRequest) -> HttpResponse:
     context = {
         "rows": page.rows,
         "query": {**dict.fromkeys(FIELDS, ""), **asked, "sort": query.sort},
-        "sorts": [(value, sort.label) for value, sort in SORTS.items()],
+        "sorts": [("", "Best match")] if query.q else [(value, sort.label) for value, sort in SORTS.items()],
         "crews": crews,
         "errors": errors,
         "chips": _chips(query, dict(crews), asked),
@@ -41,9 +41,10 @@ def board(request: HttpRequest) -> HttpResponse:
 def quote(request: HttpRequest, pk: int, slug: str = "") -> HttpResponse:
     """Show one character with its order ticket and the reader's position. 2 queries, for traders 3 more."""
     character = selectors.quote(pk)
-    if request.path != character.url:
-        query = request.META.get("QUERY_STRING", "")
-        return redirect(f"{character.url}?{query}" if query else character.url, permanent=False)
+    known = {name: request.GET[name] for name in ("action", "quantity") if name in request.GET}
+    if request.path != character.url or request.GET.keys() != known.keys():
+        # Without JavaScript the ticket's Preview sends its whole form: keep its token out of the address.
+        return redirect(character.url + ("?" + urlencode(known) if known else ""))
     return quote_page(request, character, asked_order(request.GET, FRESH_TICKET))
 
 

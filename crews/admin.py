@@ -6,12 +6,14 @@ from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.db.models import BooleanField, Field, Model
 from django.forms import ModelForm
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
 from crews.models import Crew
+from crews.services import refresh_crew_analytics
 from trading.models import Holding
 
 
@@ -34,6 +36,11 @@ class CarefulAdmin(admin.ModelAdmin):
         if isinstance(db_field, BooleanField) and db_field.null:
             kwargs |= {"form_class": forms.BooleanField, "initial": True}
         return super().formfield_for_dbfield(db_field, request, **kwargs)
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:  # noqa: FBT001
+        """Save; once committed, recompute the crews' numbers, so that the pages follow the desk."""
+        super().save_related(request, form, formsets, change)
+        transaction.on_commit(refresh_crew_analytics)
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """Nothing is deleted here."""

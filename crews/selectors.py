@@ -64,8 +64,8 @@ def numbers_of_crew(pk: int) -> CrewNumbers | None:
 
 
 def crew_profile(pk: int) -> CrewProfile:
-    """Return one active crew. One query. Raises Http404."""
-    row = Crew.objects.filter(pk=pk, is_active=True).values_list("id", "name", "captain", "description", "founded_date").first()
+    """Return one crew, also a dissolved one: its members link to it. One query. Raises Http404."""
+    row = Crew.objects.filter(pk=pk).values_list("id", "name", "captain", "description", "founded_date").first()
     if row is None:
         raise Http404("No such crew.")
     return CrewProfile(*row)

@@ -167,7 +167,7 @@ def test_a_foreign_host_is_a_400(client: Client) -> None:
 
 
 def test_a_very_long_query_is_no_redirect_that_breaks(client: Client, character: Character) -> None:
-    assert client.get(f"/characters/{character.pk}/?x={'y' * 100_000}").status_code == 400
+    assert client.get(f"/characters/{character.pk}/?action={'y' * 100_000}").status_code == 400
     assert client.get(f"/characters/{character.pk}/?x={'y' * 1000}").status_code == 302
 
 
@@ -302,7 +302,7 @@ READ_ONLY = [
 ]  # fmt: skip
 NOT_ALLOWED = [
     *[(method, place) for place in READ_ONLY for method in ("post", "put", "patch", "delete")],
-    *[(method, "/characters/{pk}/trade/") for method in ("get", "head", "put", "patch", "delete")],
+    *[(method, "/characters/{pk}/trade/") for method in ("put", "patch", "delete")],
     *[(method, "/characters/{pk}/preview/") for method in ("post", "put", "delete")],
     *[(method, "/logout/") for method in ("get", "head", "put", "delete")],
     *[(method, "/login/") for method in ("patch", "delete")],

@@ -251,7 +251,7 @@ def test_a_market_halted_before_stays_halted(nami: User) -> None:
 
 def test_after_an_error_in_the_middle_nothing_is_mended_and_the_market_stays_halted(nami: User, luffy: Character) -> None:
     """A ledger that adds up to less than nothing cannot be applied: staff must look before trading goes on."""
-    damage(ENTRY, luffy.pk, 1, 5, "buy", "-1000000", "0", nami.pk)
+    damage(ENTRY, luffy.pk, 10_000, 10_004, "buy", "-1000000", "0", nami.pk)
     before = rows(*LIVE)
     with pytest.raises(IntegrityError, match="accounts_balance_check"):
         run("rebuild_projections", "--apply")

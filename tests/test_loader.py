@@ -69,11 +69,16 @@ def bundled() -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
+def latest(row: dict[str, str]) -> int | None:
+    """Return the last bounty of a row's history."""
+    return int(row["bounties"].rsplit("|", 1)[-1].split("@")[0]) if row["bounties"] else None
+
+
 # --- the data that comes with the market
 
 
 def test_the_bundled_file_agrees_with_the_reference_but_for_the_listed_differences() -> None:
-    ours = {row["name"]: int(row["bounty"]) if row["bounty"] else None for row in bundled()}
+    ours = {row["name"]: latest(row) for row in bundled()}
     assert REFERENCE.keys() <= ours.keys()
     differing = {name for name, bounty in REFERENCE.items() if ours[name] != bounty}
     assert differing == DIFFERENCES.keys()
@@ -82,19 +87,19 @@ def test_the_bundled_file_agrees_with_the_reference_but_for_the_listed_differenc
 
 def test_no_bundled_marine_has_a_bounty() -> None:
     marines = [row for row in bundled() if row["crew"] == "Marines"]
-    assert len(marines) >= len(DIFFERENCES)
-    assert not [row["name"] for row in marines if row["bounty"]]
+    assert len(marines) >= 16
+    assert not [row["name"] for row in marines if row["bounties"]]
 
 
 def test_the_bundled_data_loads_without_a_complaint() -> None:
     loaded = load()
     assert (loaded.err, loaded.refusal) == ("", "")
     assert loaded.out.splitlines() == [
-        "crews: 12 new, 0 changed, 0 as they were",
+        "crews: 43 new, 0 changed, 0 as they were",
         f"characters: {len(bundled())} new, 0 changed, 0 as they were",
     ]
-    assert crews.count() == 12
-    assert characters.count() == len(bundled())
+    assert crews.count() == 43
+    assert characters.count() == len(bundled()) >= 240
     assert events.filter(chapter__isnull=False).exists()
 
 
@@ -378,3 +383,28 @@ def test_a_large_file_loads(sheet: Path, rows: int) -> None:
     assert (loaded.err, loaded.refusal) == ("", "")
     assert (characters.count(), events.count()) == (rows, rows)
     assert characters.get(name=f"Character {rows - 1}").bounty == (rows - 1) * 1000
+
+
+def test_a_history_is_kept_in_its_order_and_the_last_bounty_counts(sheet: Path) -> None:
+    write(sheet, "name,bounties,first_chapter,description", "Ruffy,30000000@96|100000000@?|300000000@435,1,A boy.")
+    assert load(sheet).refusal == ""
+    ruffy = characters.get(name="Ruffy")
+    assert (ruffy.bounty, ruffy.first_chapter) == (300_000_000, 1)
+    history = events.filter(character=ruffy).order_by("id").values_list("amount", "chapter")
+    assert list(history) == [(30_000_000, 96), (100_000_000, None), (300_000_000, 435)]
+    write(sheet, "name,bounties,description", "Ruffy,30000000@96|400000000@500,A boy.")
+    assert "1 changed" in load(sheet).out
+    assert events.filter(character=ruffy).order_by("id").values_list("amount", "chapter").last() == (400_000_000, 500)
+
+
+@pytest.mark.parametrize("bounties", ["30000000", "@96", "30000000@x", "1@0", "1_000@5", "NaN@5", "5@96|", "-1@5"])
+def test_a_history_that_cannot_be_read_is_refused(sheet: Path, bounties: str) -> None:
+    write(sheet, "name,bounties,description", f"Ruffy,{bounties},A boy.")
+    loaded = load(sheet)
+    assert "column bounties" in loaded.err
+    assert not characters.exists()
+
+
+def test_bounties_are_written_one_way_or_the_other(sheet: Path) -> None:
+    write(sheet, "name,bounty,bounties,description", "Ruffy,5,5@1,A boy.")
+    assert "give either" in load(sheet).refusal

@@ -274,7 +274,8 @@ def test_the_site_updates_only_what_staff_type_of_a_character() -> None:
         " AND has_column_privilege('market_app', attrelid, attnum, 'UPDATE') ORDER BY attname"
     )
     assert updates == [
-        "aliases", "crew_id", "description", "devil_fruit", "epithet", "image_url", "is_active", "is_tradeable", "name",
+        "aliases", "crew_id", "description", "devil_fruit", "epithet", "first_chapter", "image_url", "is_active",
+        "is_tradeable", "name",
     ]  # fmt: skip
 
 

@@ -52,10 +52,12 @@ DEVIATIONS: dict[str, Differences] = {
         ),
     },
     "characters has besides: epithet, aliases, devil_fruit, search, and their indexes": {
-        "columns of characters": (MODULES_COLUMNS, MODULES_COLUMNS + ", epithet, aliases, devil_fruit, search"),
+        "columns of characters": (MODULES_COLUMNS, MODULES_COLUMNS + ", epithet, aliases, devil_fruit, first_chapter, search"),
         "column characters.epithet": (None, "character varying(100) NOT NULL DEFAULT ''::character varying"),
         "column characters.aliases": (None, "character varying(100)[] NOT NULL DEFAULT '{}'::character varying(100)[]"),
         "column characters.devil_fruit": (None, "character varying(100) NOT NULL DEFAULT ''::character varying"),
+        "column characters.first_chapter": (None, "integer"),
+        "constraint c on characters (first_chapter)": (None, "CHECK ((first_chapter >= 1))"),
         "column characters.search": (None, "tsvector"),
         "index idx_characters_search": (None, "CREATE INDEX idx_characters_search ON characters USING gin (search)"),
         "index idx_characters_names_trgm": (

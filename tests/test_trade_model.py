@@ -13,7 +13,7 @@ from tests.money import money_of, trade_by_sql
 from trading.audit import mismatches
 
 CENT = Decimal("0.01")
-PRICES = [None, 4_000_000, 39_204_000_000, 0]  # bounties: 25.00, 100.00, 9,900.00, 10.00
+PRICES = [None, 4_000_000, 39_204_000_000, 0, 6_000_000]  # bounties: 25.00, 100.00, 9,900.00, 10.00, 122.47
 orders = st.tuples(
     st.integers(0, len(PRICES) - 1),
     st.sampled_from(["buy", "buy", "sell", "hold"]),

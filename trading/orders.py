@@ -58,7 +58,7 @@ def parse_quantity(text: str) -> int:
     """Return a number of shares. Raises OrderError."""
     quantity = int(text) if QUANTITY.fullmatch(text.strip()) else 0
     if not 1 <= quantity <= MOST:
-        raise OrderError("invalid_quantity", f"Enter a whole number of shares from 1 to {MOST:,}.")
+        raise OrderError("invalid_quantity", f"Enter a whole number of shares from 1 to {MOST}, in digits without commas.")
     return quantity
 
 

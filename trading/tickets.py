@@ -26,6 +26,10 @@ class Quoted(Protocol):
         """Its quote page."""
 
     @property
+    def full_vote(self) -> int:
+        """How many shares are a full vote."""
+
+    @property
     def is_active(self) -> bool:
         """Whether it is shown."""
 
@@ -77,7 +81,7 @@ def ticket_for(character: Quoted, desk: Desk, order: Order, error: TicketError |
     if not (character.is_active and character.is_tradeable):
         return None
     try:
-        shown = preview(character.price, desk, order)
+        shown = preview(character, desk, order)
     except OrderError as unreadable:
         shown, error = None, error or TicketError(unreadable.code, str(unreadable))
     return Ticket(
@@ -93,27 +97,30 @@ def ticket_for(character: Quoted, desk: Desk, order: Order, error: TicketError |
     )
 
 
-def preview(price: Decimal, desk: Desk, order: Order) -> Preview:
-    """Return what the order would do at this price. Raises OrderError."""
+def preview(character: Quoted, desk: Desk, order: Order) -> Preview:
+    """Return what the order would do at the current price. Raises OrderError."""
     if order.action not in ("buy", "sell"):
         raise OrderError("invalid_action", "Choose buy or sell.")
     quantity = parse_quantity(order.quantity)
+    price, limit = character.price, desk.position_cap * character.full_vote
     total = price * quantity
     commission = fee(total, desk.commission)
     held = desk.position.quantity if desk.position else 0
     sign = 1 if order.action == "buy" else -1
     cash = desk.cash - sign * total - commission
-    code, message = _refusal(cash, held, held + sign * quantity)
+    code, message = _refusal(cash, held, held + sign * quantity, limit if sign > 0 else held)
     return Preview(
         order.action, quantity, price, total, commission, desk.cash, cash, held, held + sign * quantity,
         ok=not code, code=code, message=message,
     )  # fmt: skip
 
 
-def _refusal(cash_after: Decimal, held: int, held_after: int) -> tuple[str, str]:
+def _refusal(cash_after: Decimal, held: int, held_after: int, limit: int) -> tuple[str, str]:
     """Return code and sentence of what would be refused, or two empty texts. execute_trade decides, this only warns."""
     if held_after < 0:
         return "insufficient_shares", f"You hold {held:,} shares. Sell at most that many."
     if cash_after < 0:
         return "insufficient_funds", "Insufficient funds: order fewer shares, or sell something first."
+    if held_after > limit:
+        return "position_cap", f"You hold {held:,} shares; nobody may hold more than {limit:,} of this character."
     return "", ""

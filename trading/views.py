@@ -13,7 +13,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_GET, require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_GET, require_http_methods, require_safe
 
 from characters.selectors import quote
 from characters.views import quote_page
@@ -30,10 +30,12 @@ NO_ACCOUNT = "Staff accounts do not trade. Sign up as a trader to get a trading 
 CONFLICTS = {"price_moved", "trade_id_reused"}
 
 
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 def trade(request: HttpRequest, pk: int) -> HttpResponse:
     """Send an order. Done: back to the quote page. Refused: the quote page again, as typed, with the reason."""
     character = quote(pk)
+    if request.method != "POST":  # the address of a refused order, entered again
+        return redirect(character.url)
     if not request.user.is_authenticated:
         return redirect_to_login(character.url)
     order = asked_order(request.POST)
@@ -45,10 +47,11 @@ def trade(request: HttpRequest, pk: int) -> HttpResponse:
         refusal = TicketError(answer.code, answer.message)
         return quote_page(request, quote(pk), order, refusal, 409 if answer.code in CONFLICTS else 422)
     verb = "Bought" if order.action == "buy" else "Sold"
-    messages.success(
-        request,
-        f"{verb} {int(order.quantity):,} × {character.name} at ฿{answer.price:,.2f}, commission ฿{answer.fee:,.2f}.",
-    )
+    done = f"{verb} {int(order.quantity):,} × {character.name} at ฿{answer.price:,.2f}, fee ฿{answer.fee:,.2f}."
+    if answer.replayed:
+        messages.info(request, f"This order was filled before; it was not repeated. {done}")
+    else:
+        messages.success(request, done)
     return redirect(character.url)
 
 
@@ -62,7 +65,7 @@ def preview(request: HttpRequest, pk: int) -> HttpResponse:
     with as_user(_user(request)):
         desk = selectors.desk(_user(request).pk, pk)
     try:
-        shown = preview_order(character.price, desk, asked_order(request.GET)) if desk else None
+        shown = preview_order(character, desk, asked_order(request.GET)) if desk else None
         return render(request, "characters/_preview.html", {"preview": shown})
     except OrderError as error:
         return render(request, "characters/_preview.html", {"preview": None, "error": TicketError(error.code, str(error))})
@@ -76,7 +79,7 @@ def portfolio(request: HttpRequest) -> HttpResponse:
         mine = selectors.portfolio(_user(request).pk)
     if mine is None:
         messages.info(request, NO_ACCOUNT)
-        return redirect("board")
+        return redirect("admin:index")
     return render(request, "trading/portfolio.html", {"portfolio": mine})
 
 

@@ -7,6 +7,8 @@ import django.contrib.postgres.search
 import django.db.models.deletion
 from django.db import migrations, models
 
+from characters.models import BOUNTY
+
 
 class Migration(migrations.Migration):
     initial = True
@@ -35,7 +37,7 @@ class Migration(migrations.Migration):
                         to="crews.crew",
                     ),
                 ),
-                ("bounty", models.BigIntegerField(blank=True, null=True)),
+                ("bounty", models.BigIntegerField(blank=True, null=True, validators=BOUNTY)),
                 ("current_price", models.DecimalField(decimal_places=2, editable=False, max_digits=10, null=True)),
                 (
                     "market_cap",
@@ -67,6 +69,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("devil_fruit", models.CharField(blank=True, db_default="", max_length=100)),
+                ("first_chapter", models.IntegerField(blank=True, null=True)),
                 ("search", django.contrib.postgres.search.SearchVectorField(editable=False, null=True)),
             ],
             options={
@@ -78,7 +81,7 @@ class Migration(migrations.Migration):
             name="BountyEvent",
             fields=[
                 ("id", models.AutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("amount", models.BigIntegerField(blank=True, null=True)),
+                ("amount", models.BigIntegerField(blank=True, null=True, validators=BOUNTY)),
                 ("chapter", models.IntegerField(blank=True, null=True)),
                 ("effective_at", models.DateTimeField(db_default=django.contrib.postgres.functions.TransactionNow())),
                 ("applied_at", models.DateTimeField(editable=False, null=True)),
@@ -150,6 +153,12 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="character",
             index=models.Index(fields=["-sentiment_score"], name="idx_characters_sentiment"),
+        ),
+        migrations.AddConstraint(
+            model_name="character",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("first_chapter__gte", 1)), name="characters_first_chapter_check"
+            ),
         ),
         migrations.AddConstraint(
             model_name="character",

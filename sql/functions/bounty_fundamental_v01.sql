@@ -1,4 +1,4 @@
--- The fundamental value of a bounty in berries: max(10, 0.05 * sqrt(bounty)), 25 where none is known (design section 6).
+-- The fundamental value of a bounty in berries: max(10, 0.05 * sqrt(bounty)), 25 where none is known.
 -- Capped at 3,000,000: three times as much, times 1,000,000 shares, still fits market_cap numeric(15,2).
 CREATE FUNCTION bounty_fundamental(p_bounty bigint) RETURNS numeric
 LANGUAGE sql IMMUTABLE PARALLEL SAFE

@@ -79,7 +79,7 @@ BEGIN
             v_market.price, p_quantity, v_fee, v_account.balance, v_held);
     END IF;
     IF (p_action = 'buy' AND v_market.price > p_price) OR (p_action = 'sell' AND v_market.price < p_price) THEN
-        RETURN trade_answer('price_moved', 'The price has moved to ' || v_market.price || '. Look at it and order again.',
+        RETURN trade_answer('price_moved', 'The price has moved to ฿' || to_char(v_market.price, 'FM999,999,990.00') || '. Look at it and order again.',
             p_trade_id, v_market.price, p_quantity, v_fee, v_account.balance, v_held);
     END IF;
     IF p_action = 'buy' AND v_total + v_fee > v_account.balance THEN

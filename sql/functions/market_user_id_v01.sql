@@ -6,7 +6,8 @@ DECLARE
 BEGIN
     IF v_user IS NULL THEN
         RAISE EXCEPTION 'No user is bound to this transaction: read per-user tables inside as_user(user).'
-            USING ERRCODE = 'insufficient_privilege';
+            USING ERRCODE = 'insufficient_privilege',
+            HINT = 'In SQL: BEGIN; SET LOCAL market.user_id = ''42''; then read.';
     END IF;
     RETURN v_user::integer;
 END;

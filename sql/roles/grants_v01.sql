@@ -6,7 +6,8 @@ GRANT SELECT ON accounts, holdings, ledger_entries, watches TO market_app;
 GRANT INSERT, DELETE ON crews, characters, users TO market_app;
 GRANT UPDATE (name, captain, description, founded_date, is_active) ON crews TO market_app;
 GRANT UPDATE (
-    name, crew_id, description, image_url, is_active, is_tradeable, epithet, aliases, devil_fruit
+    name, crew_id, description, image_url, is_active, is_tradeable, epithet, aliases, devil_fruit,
+    first_chapter
 ) ON characters TO market_app;
 GRANT UPDATE ON users TO market_app;
 GRANT INSERT ON bounty_events TO market_app;

@@ -22,7 +22,10 @@ class Migration(migrations.Migration):
             "tables/market_rules",
             drop="DELETE FROM market_rules; ALTER TABLE market_rules DROP CONSTRAINT one_account_could_pump_the_price;",
         ),
-        sql.create("tables/ledger_entries", drop="ALTER TABLE ledger_entries DROP CONSTRAINT ledger_entries_user_id_fkey;"),
+        sql.create(
+            "tables/ledger_entries",
+            drop="ALTER TABLE ledger_entries DROP CONSTRAINT ledger_entries_user_id_fkey, DROP CONSTRAINT ledger_entries_sum_check;",
+        ),
         sql.create("functions/market_user_id", drop="DROP FUNCTION market_user_id;"),
         sql.create(
             "roles/grants",

@@ -29,15 +29,19 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Read everything, then write everything in one transaction."""
         paths = [options["csv"]] if options["csv"] else [DATA / "crews.csv", DATA / "characters.csv"]
-        try:
-            tables = [read_table(path) for path in paths]
-        except ValueError as error:
-            raise CommandError(str(error)) from error
+        tables = [self._read(path) for path in paths]
         self._refuse(paths, tables, skip_bad=options["skip_bad"])
         with transaction.atomic(using=DB):
             for table in tables:
                 self._write(table, only_new=options["only_new"])
         refresh_crew_analytics()
+
+    def _read(self, path: Path) -> Table:
+        try:
+            return read_table(path)
+        except ValueError as error:
+            sentence = str(error)
+            raise CommandError(sentence if str(path) in sentence else f"{path.name}: {sentence}") from error
 
     def _refuse(self, paths: list[Path], tables: list[Table], *, skip_bad: bool) -> None:
         """Report what is refused, and drop it or stop. Raises CommandError."""

@@ -4,7 +4,9 @@ import logging
 import secrets
 import signal
 import socket
+import threading
 from argparse import ArgumentParser
+from functools import partial
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -18,12 +20,19 @@ from granian import Granian
 from granian.constants import Interfaces
 from granian.log import LogLevels
 
+from characters.models import Character
 from onepiece_market.jinja import STATIC
 from trading.models import User
 
 ADMIN_STATIC = Path(django.contrib.admin.__file__).parent / "static" / "admin"
 WORKERS = 2
 THREADS = 4
+
+
+def _end(server: Any, *_: Any) -> None:
+    """End the server. A handler that interrupts granian's own Event.set would wait for itself: a thread sets it."""
+    server.interrupt_signal = True
+    threading.Thread(target=server.main_loop_interrupt.set).start()
 
 
 class Command(BaseCommand):
@@ -45,7 +54,8 @@ class Command(BaseCommand):
         call_command("check", databases=["default", "owner"], stdout=StringIO())
         self.stdout.write("Bringing the database up to date")
         call_command("migrate", verbosity=0, interactive=False)
-        call_command("load_characters", only_new=True, stdout=self.stdout, stderr=self.stderr)
+        if not Character.objects.using("owner").exists():  # later the characters are the staff's: a renamed one stays renamed
+            call_command("load_characters", stdout=self.stdout, stderr=self.stderr)
         if options["admin"]:
             self._make_admin(options["admin"])
         connections.close_all()
@@ -87,7 +97,8 @@ class Command(BaseCommand):
             static_path_mount=[ADMIN_STATIC, STATIC],
             log_level=LogLevels.warning,
         )
-        server.on_startup(lambda: signal.signal(signal.SIGHUP, server.signal_handler_interrupt))  # a closed terminal ends it
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # SIGHUP: a closed terminal
+            server.on_startup(partial(signal.signal, number, partial(_end, server)))
         server.on_startup(lambda: self._announce(host, port))
         server.serve()
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # an impatient second Ctrl-C must not leave servers behind

@@ -36,8 +36,9 @@ class Command(BaseCommand):
         if options["apply"] and options["as_of"]:
             raise CommandError("--apply rebuilds to now; leave --as-of away. Nothing was changed.")
         found = apply_rebuild() if options["apply"] else rebuild(options["as_of"])
+        then = "then" if options["as_of"] else "rebuilt"
         for row in found[:SHOWN]:
-            self.stdout.write(f"user {row.user_id}, {row.what}: rebuilt {row.rebuilt}, live {row.live}")
+            self.stdout.write(f"user {row.user_id}, {row.what}: {then} {row.rebuilt}, live {row.live}")
         if len(found) > SHOWN:
             self.stdout.write(f"and {len(found) - SHOWN} more")
         self.stdout.write(f"{len(found)} differences{', mended' if options['apply'] and found else ''}; see schema rebuilt")

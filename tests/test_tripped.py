@@ -1,0 +1,134 @@
+"""What a fan, a member of staff and a learner tripped over: each once, each mended."""
+
+import uuid
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.db import DEFAULT_DB_ALIAS, connections
+from django.test import Client
+
+from characters.models import BountyEvent, Character
+from crews.models import Crew, CrewAnalytics
+from tests.factories import CharacterFactory, CrewFactory, UserFactory
+from tests.test_admin import form_at
+from tests.test_pages import Page, get
+from trading.models import User
+from trading.orders import ParsedOrder
+from trading.services import place_order
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def fan() -> User:
+    return UserFactory()
+
+
+@pytest.fixture
+def browser(fan: User) -> Client:
+    client = Client()
+    client.force_login(fan)
+    return client
+
+
+@pytest.fixture
+def desk() -> Client:
+    client = Client()
+    client.force_login(UserFactory(is_staff=True, is_superuser=True))
+    return client
+
+
+def ticket(**changed: str) -> dict[str, str]:
+    return {"action": "buy", "quantity": "1", "price": "", "trade_id": str(uuid.uuid4()), **changed}
+
+
+@pytest.mark.parametrize("field", ["is_active", "is_tradeable"])
+def test_a_holder_is_told_that_a_character_is_not_traded_not_that_he_is_staff(browser: Client, fan: User, field: str) -> None:
+    nami = CharacterFactory(name="Nami")
+    place_order(fan, nami.pk, ParsedOrder("buy", 1, None, uuid.uuid4()))
+    Character.objects.using("owner").filter(pk=nami.pk).update(**{field: False})
+    text = get(browser, nami.get_absolute_url()).text
+    assert "Nami is not traded at the moment" in text
+    assert "your shares stay yours" in text
+    assert "Staff accounts" not in text
+
+
+def test_a_search_offers_no_order_that_it_does_not_keep(client: Client) -> None:
+    CharacterFactory(name="Nami")
+    options = [e.text for e in get(client, "/", q="nami").find("option") if e.text != "Any crew"]
+    assert options == ["Best match"]
+
+
+def test_the_preview_knows_the_cap(browser: Client) -> None:
+    cheap = CharacterFactory(bounty=0)  # 10.00: a full vote is 500 shares, the cap 10,000, more than 100,000 can buy
+    dear = CharacterFactory(bounty=4_000_000)  # 100.00: a full vote is 50 shares, the cap 1,000
+    connections["owner"].cursor().execute("UPDATE market_rules SET position_cap = 5")
+    try:
+        for character, most in ((cheap, 2500), (dear, 250)):
+            for quantity, codes in ((most, []), (most + 1, ["position_cap"])):
+                page = get(browser, f"/characters/{character.pk}/preview/", action="buy", quantity=str(quantity))
+                assert [e.attributes["data-code"] for e in page.elements if "data-code" in e.attributes] == codes
+    finally:
+        connections["owner"].cursor().execute("UPDATE market_rules SET position_cap = 20")
+
+
+def test_an_order_sent_twice_says_that_it_was_not_repeated(browser: Client) -> None:
+    nami = CharacterFactory()
+    same = ticket(quantity="7")
+    said = [Page(browser.post(f"/characters/{nami.pk}/trade/", same, follow=True)).text for _ in range(2)]
+    assert "was filled before; it was not repeated" not in said[0]
+    assert "was filled before; it was not repeated" in said[1]
+
+
+def test_the_token_does_not_stay_in_the_address(browser: Client) -> None:
+    nami = CharacterFactory()
+    sent = {**ticket(quantity="7"), "csrfmiddlewaretoken": "secret"}
+    response = browser.get(nami.get_absolute_url(), sent)
+    assert (response.status_code, response["Location"]) == (302, f"{nami.get_absolute_url()}?action=buy&quantity=7")
+
+
+def test_the_address_of_an_order_leads_back_to_the_character(browser: Client) -> None:
+    nami = CharacterFactory()
+    assert browser.get(f"/characters/{nami.pk}/trade/")["Location"] == nami.get_absolute_url()
+
+
+@pytest.mark.parametrize("bounty", ["-1", str(10**15 + 1), str(2**63)])
+def test_a_bounty_out_of_bounds_is_a_sentence_in_the_form(desk: Client, bounty: str) -> None:
+    fields = {**form_at(desk, "/admin/characters/character/add/").values, "name": "Bigb", "description": "x", "bounty": bounty}
+    response = desk.post("/admin/characters/character/add/", fields)
+    assert response.status_code == 200
+    assert "berries" in response.content.decode() or "9223372036854775807" in response.content.decode()
+    assert not Character.objects.filter(name="Bigb").exists()
+    assert not BountyEvent.objects.exists()
+
+
+def test_the_crews_pages_follow_the_desk(desk: Client, client: Client) -> None:
+    add = "/admin/crews/crew/add/"
+    desk.post(add, {**form_at(desk, add).values, "name": "Sun Pirates", "captain": "Fisher Tiger"})
+    assert "Sun Pirates" in get(client, "/crews/").text
+    crew = Crew.objects.get(name="Sun Pirates")
+    add = "/admin/characters/character/add/"
+    desk.post(add, {**form_at(desk, add).values, "name": "Arlong", "description": "x", "crew": str(crew.pk)})
+    assert CrewAnalytics.objects.get(crew=crew).member_count == 1
+
+
+def test_a_dissolved_crew_keeps_its_page(client: Client) -> None:
+    kid = CharacterFactory(crew=CrewFactory(name="Kid Pirates", is_active=False))
+    page = get(client, kid.get_absolute_url())
+    for link in (e.attributes["href"] for e in page.find("a") if "/crews/" in e.attributes.get("href", "")):
+        assert client.get(link).status_code == 200
+
+
+def test_an_unbound_reader_is_told_the_remedy_in_sql() -> None:
+    with pytest.raises(Exception, match=r"SET LOCAL market\.user_id"), connections[DEFAULT_DB_ALIAS].cursor() as cursor:
+        cursor.execute("SELECT * FROM accounts")
+
+
+def test_what_the_readme_names_is_there() -> None:
+    readme = (Path(settings.BASE_DIR) / "README.md").read_text(encoding="utf-8")
+    promises = (Path(settings.BASE_DIR) / "tests" / "promises.txt").read_text(encoding="utf-8")
+    assert "uv run --group lint lint-imports" in readme
+    for word in (word for line in promises.splitlines() if not line.startswith("#") for word in line.split()):
+        if word.startswith(("tests/", ".ci/")):
+            assert (Path(settings.BASE_DIR) / word).exists(), word
