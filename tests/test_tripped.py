@@ -132,3 +132,11 @@ def test_what_the_readme_names_is_there() -> None:
     for word in (word for line in promises.splitlines() if not line.startswith("#") for word in line.split()):
         if word.startswith(("tests/", ".ci/")):
             assert (Path(settings.BASE_DIR) / word).exists(), word
+
+
+def test_a_devil_fruit_finds_its_eater(client: Client) -> None:
+    CharacterFactory(name="Luffy", devil_fruit="Gum-Gum Fruit (Gomu Gomu no Mi)")
+    ace = CharacterFactory(name="Ace")
+    assert get(client, "/", q="gomu gomu").names == ["Luffy"]
+    Character.objects.filter(pk=ace.pk).update(devil_fruit="Flame-Flame Fruit")
+    assert get(client, "/", q="flame-flame").names == ["Ace"]
