@@ -69,7 +69,8 @@ DEVIATIONS: dict[str, Differences] = {
     "triggers keep the search column": {
         "trigger trigger_character_search": (
             None,
-            "CREATE TRIGGER trigger_character_search BEFORE INSERT OR UPDATE OF name, aliases, epithet, devil_fruit, crew_id, description "
+            "CREATE TRIGGER trigger_character_search BEFORE INSERT OR UPDATE OF name, aliases, epithet, devil_fruit, "
+            "crew_id, description "
             "ON characters FOR EACH ROW EXECUTE FUNCTION set_character_search()",
         ),
         "trigger trigger_crew_search": (
