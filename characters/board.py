@@ -53,6 +53,10 @@ def read_board_query(parameters: QueryDict) -> tuple[BoardQuery, dict[str, str]]
                 values[field] = _read(field, text)
             except ValueError as error:
                 errors[field] = str(error)
+    for low, high in (("min_price", "max_price"), ("min_bounty", "max_bounty")):
+        if low in values and high in values and values[low] > values[high]:  # type: ignore[operator]  # both are numbers
+            errors[low] = f"This is more than the other end, {values.pop(high)}: the range is the wrong way round."
+            del values[low]
     return BoardQuery(**values), errors  # type: ignore[arg-type]  # _read returns each field's type
 
 

@@ -76,8 +76,8 @@ def _chips(query: BoardQuery, crews: dict[int, str], asked: dict[str, str]) -> l
     labels = {
         "q": f"“{query.q}”",
         "crew": crews.get(query.crew or 0, "Unknown crew"),
-        "min_price": f"from ฿{query.min_price}",
-        "max_price": f"to ฿{query.max_price}",
+        "min_price": f"price from ฿{query.min_price}",
+        "max_price": f"price to ฿{query.max_price}",
         "min_bounty": f"bounty from {query.min_bounty or 0:,}",
         "max_bounty": f"bounty to {query.max_bounty or 0:,}",
     }

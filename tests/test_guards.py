@@ -5,6 +5,7 @@ import shutil
 import stat
 import subprocess
 import sys
+import threading
 from decimal import Decimal
 from pathlib import Path
 from types import SimpleNamespace
@@ -22,6 +23,7 @@ from characters.selectors import board, bounty_history, crew_members
 from crews.models import Crew
 from crews.selectors import crew_numbers
 from onepiece_market import embedded, servers
+from onepiece_market.management.commands import up
 from tests.clients import connect
 from tests.factories import CharacterFactory, CrewFactory, UserFactory
 from tests.money import ledger_rows, money_of, trade_by_sql
@@ -522,3 +524,13 @@ def test_the_servers_are_shut_down_and_not_killed(tmp_path: Path) -> None:
             holder.let_go()
             assert "database system is shut down" in (place.servers / "postgres.log").read_text()
             assert "bye bye" in (place.servers / "valkey.log").read_text()
+
+
+def test_a_signal_that_interrupts_the_end_does_not_wait_for_itself() -> None:
+    """granian's Event.set holds a lock that its own handler would want: here we hold it while the second signal comes."""
+    server = SimpleNamespace(interrupt_signal=False, main_loop_interrupt=threading.Event())
+    with server.main_loop_interrupt._cond:
+        up._end(server)
+        assert not server.main_loop_interrupt.is_set()
+    assert server.main_loop_interrupt.wait(10)
+    assert server.interrupt_signal

@@ -140,3 +140,17 @@ def test_a_devil_fruit_finds_its_eater(client: Client) -> None:
     assert get(client, "/", q="gomu gomu").names == ["Luffy"]
     Character.objects.filter(pk=ace.pk).update(devil_fruit="Flame-Flame Fruit")
     assert get(client, "/", q="flame-flame").names == ["Ace"]
+
+
+def test_a_range_the_wrong_way_round_is_said_to_be_so(client: Client) -> None:
+    CharacterFactory(name="Nami")
+    page = get(client, "/", status=400, min_price="500", max_price="10")
+    assert "the range is the wrong way round" in page.text
+    assert page.names == ["Nami"]
+    assert "wrong way" not in get(client, "/", min_price="10", max_price="10").text
+
+
+@pytest.mark.parametrize(("following", "place"), [("/crews/", "/crews/"), ("//evil.example", "/"), ("https://evil.example", "/")])
+def test_signing_up_leads_back_to_where_one_came_from(client: Client, following: str, place: str) -> None:
+    fields = {"username": "robin", "password1": "Grand-Line-77!x", "password2": "Grand-Line-77!x"}
+    assert client.post(f"/signup/?next={following}", fields)["Location"] == place

@@ -11,6 +11,7 @@ from django.contrib.auth.views import LoginView, redirect_to_login
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods, require_safe
@@ -116,7 +117,7 @@ def sign_up(request: HttpRequest) -> HttpResponse:
         user = form.save()
         login(request, user)
         messages.success(request, f"Welcome, {user.username}. You have ฿100,000 of play money: pick a character.")
-        return redirect("board")
+        return redirect(_next(request) or "board")
     return render(request, "trading/signup.html", {"form": form}, status=422 if form.is_bound else 200)
 
 
@@ -136,6 +137,12 @@ class Login(LoginView):
         """Return where to go on; the login page itself is no such place."""
         url = super().get_redirect_url(request)
         return "" if urlsplit(url).path == self.request.path else url
+
+
+def _next(request: HttpRequest) -> str:
+    """Return where the visitor came from, if it is a page of ours."""
+    url = request.GET.get("next", "")
+    return url if url_has_allowed_host_and_scheme(url, {request.get_host()}, require_https=request.is_secure()) else ""
 
 
 def _user(request: HttpRequest) -> User:
