@@ -154,3 +154,8 @@ def test_a_range_the_wrong_way_round_is_said_to_be_so(client: Client) -> None:
 def test_signing_up_leads_back_to_where_one_came_from(client: Client, following: str, place: str) -> None:
     fields = {"username": "robin", "password1": "Grand-Line-77!x", "password2": "Grand-Line-77!x"}
     assert client.post(f"/signup/?next={following}", fields)["Location"] == place
+
+
+def test_a_bounty_without_a_chapter_is_not_dated_by_the_day_it_was_typed(client: Client) -> None:
+    nami = CharacterFactory()
+    assert "Chapter to be confirmed" in get(client, nami.get_absolute_url()).text
