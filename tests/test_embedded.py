@@ -301,6 +301,22 @@ def test_as_root_the_servers_run_without_rights_also_below_a_folder_that_only_ro
         assert servers_of(closed) == []
 
 
+@pytest.mark.skipif(not ROOT, reason="only root gives up his rights, and owns folders that are closed to the servers' user")
+def test_as_root_the_next_start_ends_the_servers_of_a_temporary_home_that_is_gone(open_folder: Path) -> None:
+    gone, private = open_folder / "gone", open_folder / "next"
+    for folder in (gone, private):
+        folder.mkdir(mode=0o700)
+    with cleaned(gone / "home") as lost, cleaned(private / "home") as closed:
+        holder = hold(lost)
+        left, files = servers_of(lost), embedded.layout(lost).servers
+        assert len([p for p in left if p.name().startswith("valkey")]) == 1
+        holder.die()
+        shutil.rmtree(gone)
+        hold(closed).let_go()
+        assert not psutil.wait_procs(left, 20)[1]
+        assert not files.exists()
+
+
 @pytest.mark.skipif(not ROOT, reason="only root has to give up his rights")
 def test_as_root_the_servers_of_an_open_home_run_without_rights() -> None:
     assert {psutil.Process(pid).uids().real for pid in pids(settings.MARKET_HOME)} == {pwd.getpwnam("nobody").pw_uid}

@@ -26,7 +26,7 @@ def _prepare_relocated(place: Layout) -> None:
     for other in RELOCATED.glob("*/home"):  # homes in the temporary folder do not come back
         home = Path(other.read_text())
         if home.is_relative_to("/tmp") and not (home / "servers").is_symlink():  # noqa: S108  compared, not written
-            _forget(place._replace(servers=other.parent))
+            _forget(place._replace(servers=other.parent, sockets=other.parent / "run"))
     place.servers.mkdir(parents=True, exist_ok=True)
     (place.servers / "home").write_text(str(place.home))
     _copy_wheels(place)
