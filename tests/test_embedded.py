@@ -322,6 +322,17 @@ def test_as_root_the_servers_of_an_open_home_run_without_rights() -> None:
     assert {psutil.Process(pid).uids().real for pid in pids(settings.MARKET_HOME)} == {pwd.getpwnam("nobody").pw_uid}
 
 
+def test_a_valkey_that_cannot_save_stops_all_the_same(home: Path) -> None:
+    holder = hold(home)
+    with redis.Redis(unix_socket_path=str(embedded.layout(home).valkey_socket)) as client:
+        client.set("dirty", 1)
+    (valkey,) = (p for p in servers_of(home) if p.name().startswith("valkey"))
+    shutil.rmtree(embedded.layout(home).valkey_data)
+    valkey.terminate()
+    until(lambda: valkey.status() == psutil.STATUS_ZOMBIE)  # ended; its parent, the holder, has not looked yet
+    holder.let_go()
+
+
 def reset(home: Path) -> None:
     """Check that deleting the home is a factory reset."""
     first = hold(home)

