@@ -20,7 +20,7 @@ MODULE = Path(__file__).parent / "module_schema.sql"
 Facts = dict[str, str]
 Differences = dict[str, tuple[str | None, str | None]]
 
-# What design section 4 allows: reason -> fact -> (the module's, ours). None: there is no such thing.
+# Our deviations from the module, each with its reason: reason -> fact -> (the module's, ours). None: there is no such thing.
 MODULES_COLUMNS = (
     "id, name, crew_id, bounty, current_price, market_cap, sentiment_score, weekly_change, description, image_url, "
     "is_active, is_tradeable, created_at, updated_at"

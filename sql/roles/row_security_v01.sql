@@ -1,5 +1,5 @@
 -- Row-level security on every per-user table: the site sees the bound user's rows, the owner may read all for audits.
--- FORCE: without it the owner is exempt. The sub-select is evaluated once a query, not once a row (1.5x against 4.8x).
+-- FORCE: without it the owner is exempt. The sub-select is evaluated once a query, not once a row.
 ALTER TABLE accounts ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
 CREATE POLICY own ON accounts TO market_app USING (user_id = (SELECT market_user_id()));
 CREATE POLICY audit ON accounts FOR SELECT TO market_owner USING (true);

@@ -1,4 +1,4 @@
--- The one row of rules, and the bound under which no single account can pump a price (shared pricing proof):
+-- The one row of rules, and the bound under which no single account can pump a price (kappa votes, commission c):
 -- (P_min * e^kappa + 0.005) / (P_min - 0.005) * (1 - c) <= 1 + c, where P_min is 10.00 and kappa counts micro-votes.
 -- squawk-ignore constraint-missing-not-valid
 ALTER TABLE market_rules ADD CONSTRAINT one_account_could_pump_the_price CHECK (
