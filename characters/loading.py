@@ -3,13 +3,14 @@
 import csv
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from characters.models import HIGHEST_BOUNTY
 
 DATA = Path(__file__).parent / "data"
+QUOTED = re.compile(r"'+[=+\-@]")
 WHOLE = re.compile(r"[0-9]{1,16}", re.ASCII)
 History = list[tuple[int | None, int | None]]  # amount in berries and chapter, oldest first
 
@@ -66,7 +67,7 @@ def _whole(value: str, lowest: int, highest: int) -> int | None:
     if not value:
         return None
     if not WHOLE.fullmatch(value) or not lowest <= int(value) <= highest:
-        raise ValueError(f"must be a whole number from {lowest} to {highest:,} in plain digits, or empty.")
+        raise ValueError(f"must be a whole number from {lowest} to {highest:,} in plain digits without commas, or empty.")
     return int(value)
 
 
@@ -78,7 +79,8 @@ def _chapter(value: str) -> int | None:
     return _whole(value, 1, 99_999)
 
 
-def _first_chapter(value: str) -> int | None:
+def _source(value: str) -> int | None:
+    """Read the chapter that told a fact; ? is to be confirmed."""
     return None if value.strip() == "?" else _chapter(value)
 
 
@@ -89,7 +91,7 @@ def _bounties(value: str) -> History:
         amount, at, chapter = entry.partition("@")
         if not at or not amount.strip():
             raise ValueError("must be amounts with chapters, oldest first, such as 30000000@96|100000000@?.")
-        history.append((_bounty(amount), _first_chapter(chapter)))
+        history.append((_bounty(amount), _source(chapter)))
     return history
 
 
@@ -97,12 +99,35 @@ Reader = Callable[[str], Any]
 COLUMNS: dict[str, dict[str, Reader]] = {
     "crews": {"name": _required, "captain": _required, "description": _long},
     "characters": {
-        "name": _required, "crew": text, "epithet": text, "aliases": _aliases, "devil_fruit": text,
-        "bounty": _bounty, "chapter": _chapter, "bounties": _bounties, "first_chapter": _first_chapter,
+        "name": _required, "crew": text, "crew_chapter": _source, "epithet": text, "epithet_chapter": _source,
+        "aliases": _aliases, "terms": _long, "devil_fruit": text, "devil_fruit_chapter": _source,
+        "bounty": _bounty, "chapter": _chapter, "bounties": _bounties, "first_chapter": _source,
         "description": _description,
     },
 }  # fmt: skip
 REQUIRED = {"crews": {"name", "captain"}, "characters": {"name", "description"}}
+
+
+class Rows(Protocol):
+    """What csv.DictReader offers, of whatever kind of file."""
+
+    @property
+    def fieldnames(self) -> Sequence[str] | None:
+        """The header."""
+
+    @property
+    def line_num(self) -> int:
+        """The line of the row read last."""
+
+    def __iter__(self) -> Iterator[dict[str, str]]:
+        """Yield the rows."""
+
+
+def unquoted(value: str) -> str:
+    """Return the text of a cell without the apostrophe that keeps a spreadsheet from computing it. Raises ValueError."""
+    if value.startswith("="):
+        raise ValueError("is a formula: put its value instead, or an apostrophe before it.")
+    return value[1:] if QUOTED.match(value) else value
 
 
 def read_table(path: Path) -> Table:
@@ -112,7 +137,7 @@ def read_table(path: Path) -> Table:
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            return _read(csv.DictReader(file, strict=True))
+            return read(csv.DictReader(file, strict=True))
     except OSError as error:
         raise ValueError(f"{path} cannot be read: {error.strerror}.") from error
     except UnicodeDecodeError as error:
@@ -121,7 +146,8 @@ def read_table(path: Path) -> Table:
         raise ValueError(f"{path} is not a CSV file: {error}.") from error
 
 
-def _read(reader: "csv.DictReader[str]") -> Table:
+def read(reader: Rows) -> Table:
+    """Return what can be read of rows below a header. Raises ValueError when the header cannot be taken."""
     header = list(reader.fieldnames or [])
     kind = "crews" if "captain" in header else "characters"
     if unknown := [name for name in header if name not in COLUMNS[kind]]:
@@ -165,7 +191,7 @@ def _read_row(row: dict[str, str], line: int, columns: dict[str, Reader]) -> tup
         return values, [Problem(line, "", "has another number of columns than the header.")]
     for column, value in row.items():
         try:
-            values[column] = columns[column](value)
+            values[column] = columns[column](unquoted(value))
         except ValueError as error:
             problems.append(Problem(line, column, str(error)))
     if values.get("chapter") and not row.get("bounty", "").strip():

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.functions import TransactionNow
-from django.contrib.postgres.indexes import GinIndex, OpClass
+from django.contrib.postgres.indexes import GinIndex
 from django.contrib.postgres.search import SearchVectorField
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
@@ -19,11 +19,19 @@ BOUNTY = (
     MinValueValidator(0, "A bounty is a whole number of berries from 0."),
     MaxValueValidator(HIGHEST_BOUNTY, f"A bounty is at most {HIGHEST_BOUNTY:,} berries."),
 )
+TRADED = Q(is_active=True, is_tradeable=True)
 TAKEN = {"trade", "preview"}  # addresses below a quote page
+
+UNSOURCED = (  # a fact without the chapter that told it
+    Q(first_chapter=None)
+    | Q(crew__isnull=False, crew_chapter=None)
+    | Q(devil_fruit__gt="", devil_fruit_chapter=None)
+    | Q(epithet__gt="", epithet_chapter=None)
+)
 
 
 class CharacterNames(models.Func):
-    """All that a character is called, as one lower-case text: the indexed expression of the search for misspelt names."""
+    """All that a character is called: the expression of an index that migration 0002 makes and 0004 takes away."""
 
     function = "character_names"
     output_field = models.TextField()
@@ -65,7 +73,12 @@ class Character(models.Model):
     epithet = models.CharField(max_length=100, blank=True, db_default="")
     aliases = ArrayField(models.CharField(max_length=100), blank=True, default=list, db_default=[])
     devil_fruit = models.CharField(max_length=100, blank=True, db_default="")
-    first_chapter = models.IntegerField(null=True, blank=True)  # NULL: to be confirmed
+    first_chapter = models.IntegerField(null=True, blank=True)  # NULL: to be confirmed, as in the next three
+    crew_chapter = models.IntegerField(null=True, blank=True)
+    epithet_chapter = models.IntegerField(null=True, blank=True)
+    devil_fruit_chapter = models.IntegerField(null=True, blank=True)
+    terms = models.TextField(blank=True, db_default="")  # words to be found by that no page shows: roles, groups, secrets
+    names = models.TextField(null=True, editable=False)  # noqa: DJ001  the database writes it: all names in search form
     search = SearchVectorField(null=True, editable=False)
 
     objects = CharacterQuerySet.as_manager()
@@ -85,6 +98,10 @@ class Character(models.Model):
                 name="characters_market_cap_check",
             ),
             models.CheckConstraint(condition=Q(first_chapter__gte=1), name="characters_first_chapter_check"),
+            models.CheckConstraint(
+                condition=Q(crew_chapter__gte=1, epithet_chapter__gte=1, devil_fruit_chapter__gte=1),
+                name="characters_chapters_check",
+            ),
             models.CheckConstraint(condition=Q(sentiment_score__range=(-1, 1)), name="characters_sentiment_score_check"),
         )
         indexes = (
@@ -93,9 +110,16 @@ class Character(models.Model):
             models.Index(fields=("current_price", "is_tradeable"), name="idx_characters_price_tradeable"),
             models.Index(fields=("-market_cap",), name="idx_characters_market_cap"),
             models.Index(fields=("-sentiment_score",), name="idx_characters_sentiment"),
-            models.Index(fields=("-bounty",), name="idx_characters_active_only", condition=Q(is_active=True, is_tradeable=True)),
+            models.Index(fields=("-bounty",), name="idx_characters_active_only", condition=TRADED),
+            models.Index(fields=("-market_cap", "-id"), name="idx_characters_cap_page", condition=TRADED),
+            models.Index(fields=("current_price", "id"), name="idx_characters_price_page", condition=TRADED),
+            models.Index(fields=("name",), name="idx_characters_no_crew", condition=Q(crew=None)),
+            models.Index(fields=("name",), name="idx_characters_no_description", condition=Q(description="")),
+            models.Index(fields=("name",), name="idx_characters_no_chapter", condition=UNSOURCED),
+            models.Index(fields=("name",), name="idx_characters_not_traded", condition=Q(is_tradeable=False)),
+            models.Index(fields=("name",), name="idx_characters_inactive", condition=Q(is_active=False)),
             GinIndex(fields=("search",), name="idx_characters_search"),
-            GinIndex(OpClass(CharacterNames(), name="gin_trgm_ops"), name="idx_characters_names_trgm"),
+            GinIndex(fields=("names",), name="idx_characters_spelling", opclasses=("gin_trgm_ops",)),
         )
 
     def __str__(self) -> str:
@@ -148,10 +172,37 @@ class BountyEvent(models.Model):
             models.CheckConstraint(condition=Q(amount__range=(0, HIGHEST_BOUNTY)), name="bounty_events_amount_check"),
             models.CheckConstraint(condition=Q(chapter__gte=1), name="bounty_events_chapter_check"),
         )
-        indexes = (models.Index(fields=("character", "effective_at"), name="idx_bounty_events_character"),)
+        indexes = (
+            models.Index(fields=("character", "effective_at"), name="idx_bounty_events_character"),
+            models.Index(fields=("character",), name="idx_bounty_events_unconfirmed", condition=Q(chapter=None)),
+        )
 
     def __str__(self) -> str:
         return f"{self.character_id}: {self.amount}"
+
+
+class Import(models.Model):
+    """A file that staff sent: what it was, what became of it, and why it was refused."""
+
+    PREVIEWED, IMPORTED, REFUSED, DISMISSED = "previewed", "imported", "refused", "dismissed"
+
+    at = models.DateTimeField(editable=False, db_default=TransactionNow())
+    staff_id = models.IntegerField(editable=False)
+    kind = models.CharField(max_length=20, editable=False)  # crews or characters; empty: the file could not be read
+    file_name = models.CharField(max_length=100, editable=False)
+    rows = models.IntegerField(editable=False)
+    state = models.CharField(max_length=20, editable=False)
+    problems = models.JSONField(default=list, editable=False)  # sentences
+    content = models.BinaryField(null=True)  # only while it waits to be confirmed
+
+    class Meta:
+        db_table = "imports"
+        ordering = ("-id",)
+        default_permissions = ("view", "add")
+        indexes = (models.Index(fields=("-id",), name="idx_imports_refused", condition=Q(state="refused")),)
+
+    def __str__(self) -> str:
+        return self.file_name
 
 
 def character_url(pk: int, name: str) -> str:

@@ -1,19 +1,24 @@
 """What pages show of characters."""
 
-import re
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
-from django.contrib.postgres.search import SearchQuery, SearchRank, TrigramWordSimilarity
-from django.db.models import Case, F, Q, When
+from django.db.models.fields.tuple_lookups import Tuple, TupleGreaterThan, TupleLessThan
 from django.http import Http404
 
 from characters.board import SORTS, BoardQuery
-from characters.models import BountyEvent, Character, CharacterNames, CharacterQuerySet, character_url
+from characters.models import BountyEvent, Character, CharacterQuerySet, character_url
+from characters.search import Match, Tier, matches
 from crews.models import crew_url
 
 PAGE = 50
+SUGGESTED = 8
+SIMILAR = 5  # spellings shown behind true matches
+CLOSE = 0.7  # and how alike they must be, from 0 to 1
+FAR = 0.3  # and where nothing else was found: whoever is less alike was not meant
+FEW = 3  # with no more than this many, found by words alone, a spelling may be what was meant
 
 
 class Row(NamedTuple):
@@ -59,7 +64,10 @@ class Quote(NamedTuple):
     sentiment: float
     description: str
     is_active: bool
-    first_chapter: int | None
+    first_chapter: int | None  # None: to be confirmed, as in the next three
+    crew_chapter: int | None
+    epithet_chapter: int | None
+    devil_fruit_chapter: int | None
     full_vote: int
 
     @property
@@ -82,27 +90,34 @@ class Bounty(NamedTuple):
 
 
 class Page(NamedTuple):
-    """Rows of the board. `after`: the key of the next page, None on the last. `similar`: nothing matched as typed."""
+    """Rows of the board. `after`: the key of the next page, None on the last.
+
+    Of a search also `similar`, the closest spellings among the others, and `meant`, when one of these is likely meant.
+    """
 
     rows: list[Row]
     after: int | None = None
-    similar: bool = False
+    similar: Sequence[Row] = ()
+    meant: Row | None = None
 
 
 ROW = (
     "id", "name", "epithet", "crew_id", "crew__name", "bounty", "current_price", "weekly_change", "market_cap", "is_tradeable",
 )  # fmt: skip
-QUOTE = (*ROW, "aliases", "devil_fruit", "sentiment_score", "description", "is_active", "first_chapter", "listing__full_vote")
+QUOTE = (
+    *ROW, "aliases", "devil_fruit", "sentiment_score", "description", "is_active", "first_chapter",
+    "crew_chapter", "epithet_chapter", "devil_fruit_chapter", "listing__full_vote",
+)  # fmt: skip
 
 
 def board(query: BoardQuery) -> Page:
     """Return one page of the market: the best matches of a search, else a keyset page in the order asked for.
 
-    At most three queries; the number does not depend on how many characters there are.
+    At most two queries; the number does not depend on how many characters there are.
     """
-    characters = _filtered(query)
     if query.q:
-        return _search(characters, query.q)
+        return _search(query)
+    characters = _filtered(query)
     order = SORTS[query.sort].order
     if order.lstrip("-") == "bounty":
         characters = characters.filter(bounty__isnull=False)
@@ -127,6 +142,20 @@ def quote(pk: int) -> Quote:
     return Quote(*row)
 
 
+def quotes(ids: Iterable[int]) -> dict[int, Quote]:
+    """Return those of these characters that there are, by id, also deactivated ones. One query."""
+    return {row[0]: Quote(*row) for row in Character.objects.filter(pk__in=list(ids)).values_list(*QUOTE)}
+
+
+def bounty_histories(ids: Iterable[int]) -> dict[int, list[Bounty]]:
+    """Return the bounties of several characters, latest first, by id. One query, at most 200 rows."""
+    events = BountyEvent.objects.filter(character_id__in=list(ids)).order_by("-effective_at", "-id")
+    found: dict[int, list[Bounty]] = {}
+    for pk, amount, chapter, when in events.values_list("character_id", "amount", "chapter", "effective_at")[:200]:
+        found.setdefault(pk, []).append(Bounty(amount, chapter, when))
+    return found
+
+
 def bounty_history(pk: int) -> list[Bounty]:
     """Return a character's bounties, latest first. One query, at most 100 rows."""
     events = BountyEvent.objects.filter(character_id=pk).order_by("-effective_at", "-id")
@@ -134,8 +163,8 @@ def bounty_history(pk: int) -> list[Bounty]:
 
 
 def _filtered(query: BoardQuery) -> CharacterQuerySet:
-    """Return the characters that pass the filters. A search also finds those that are not traded."""
-    characters = Character.objects.active() if query.q else Character.objects.tradeable()
+    """Return the characters that pass the filters."""
+    characters = Character.objects.tradeable()
     limits = {
         "crew_id": query.crew,
         "current_price__gte": query.min_price,
@@ -152,32 +181,32 @@ def _after(ordered: CharacterQuerySet, order: str, after: int | None) -> Charact
     key = Character.objects.filter(pk=after).values_list(column, flat=True).first() if after else None
     if key is None:
         return ordered
-    side = "lt" if order.startswith("-") else "gt"
-    return ordered.filter(Q(**{f"{column}__{side}e": key}), Q(**{f"{column}__{side}": key}) | Q(**{f"id__{side}": after}))
+    beyond = TupleLessThan if order.startswith("-") else TupleGreaterThan
+    return ordered.filter(beyond(Tuple(column, "id"), (key, after)))
 
 
-def _search(characters: CharacterQuerySet, text: str) -> Page:
-    """Return the best matches: by words, else by spelling. One or two queries."""
-    found = by_words(characters, text)[:PAGE]
-    rows = [Row(*row) for row in found.values_list(*ROW)]
-    if rows:
-        return Page(rows)
-    return Page([Row(*row) for row in by_spelling(characters, text)[:PAGE].values_list(*ROW)], similar=True)
+def suggestions(text: str) -> list[Row]:
+    """Return at most 8 characters that an unfinished text may mean, best first. One query, none for an empty text."""
+    true, alike = _found(BoardQuery(q=text), SUGGESTED) if text else ([], [])
+    return [Row(*match.values) for match in [*true, *alike]]
 
 
-def by_words(characters: CharacterQuerySet, text: str) -> CharacterQuerySet:
-    """Return those that contain all words (the last one may be a beginning), best first. Uses idx_characters_search."""
-    words = re.findall(r"\w+", text)
-    if not words:
-        return characters.none()
-    prefix = SearchQuery(" & ".join([*words[:-1], f"{words[-1]}:*"]), config="simple", search_type="raw")
-    query = SearchQuery(text, config="english", search_type="websearch") | prefix
-    exact = Case(When(name__iexact=text, then=0), default=1)
-    return characters.filter(search=query).order_by(exact, SearchRank(F("search"), query).desc(), "-market_cap", "id")
+def _search(query: BoardQuery) -> Page:
+    """Return whom a search means, and behind them whose names are spelled alike. One query."""
+    true, alike = _found(query, PAGE)
+    guess = alike[:1] if not true or (true[0].tier == Tier.WORDS and len(true) <= FEW) else []
+    return Page(
+        rows=[Row(*match.values) for match in true],
+        similar=[Row(*match.values) for match in alike],
+        meant=next((Row(*match.values) for match in guess), None),
+    )
 
 
-def by_spelling(characters: CharacterQuerySet, text: str) -> CharacterQuerySet:
-    """Return those whose names look like the text, most alike first. Uses idx_characters_names_trgm."""
-    alike = TrigramWordSimilarity(text.lower(), CharacterNames())
-    named = characters.alias(names=CharacterNames()).filter(names__trigram_word_similar=text.lower())
-    return named.order_by(alike.desc(), "-market_cap", "id")
+def _found(query: BoardQuery, limit: int) -> tuple[list[Match], list[Match]]:
+    """Return the true matches of a search, and the spellings worth showing: behind true ones only few, and close ones."""
+    found = matches(query, ROW, limit)
+    true = [match for match in found if match.tier < Tier.SPELLING]
+    alike = found[len(true) :]
+    if true:
+        return true, [match for match in alike if match.likeness >= CLOSE][:SIMILAR]
+    return true, [match for match in alike if match.likeness >= FAR]

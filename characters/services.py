@@ -38,7 +38,7 @@ def write_characters(table: Table, using: str, *, only_new: bool = False, progre
         c.name: c
         for c in Character.objects.using(using)
         .filter(name__in=names)
-        .defer("search")
+        .defer("search", "names")
         .select_for_update(no_key=True, of=("self",))
     }
     new = [row for row in rows if row["name"] not in known]
@@ -56,6 +56,21 @@ def write_characters(table: Table, using: str, *, only_new: bool = False, progre
     _announce(moved, {name: c.pk for name, c in known.items()}, using)
     touched = {c.name for c in changed} | moved.keys()
     return Written(len(new), len(touched), len(rows) - len(new) - len(touched))
+
+
+def add_character(character: Character, amount: int | None, chapter: int | None) -> None:
+    """Insert one character, then announce its bounty with its chapter. Call inside a transaction."""
+    character.bounty = None
+    character.save(force_insert=True)
+    if amount is not None:
+        BountyEvent.objects.create(character=character, amount=amount, chapter=chapter)
+
+
+def restore_bounty(character: Character, amount: int | None) -> None:
+    """Announce a former bounty again, with the chapter that it was known from: history is added to, not rewritten."""
+    events = BountyEvent.objects.filter(character=character, amount=amount).exclude(chapter=None)
+    chapter = events.order_by("-effective_at", "-id").values_list("chapter", flat=True).first()
+    BountyEvent.objects.create(character=character, amount=amount, chapter=chapter)
 
 
 def unknown_crews(table: Table, using: str, also: Iterable[str] = ()) -> list[Problem]:
@@ -92,7 +107,10 @@ def _changed[M: (Crew, Character)](known: dict[str, M], rows: Iterable[dict[str,
 
 def _add(rows: list[dict[str, Any]], using: str) -> None:
     """Insert characters without a bounty, then announce it with its chapter: the history begins with the source."""
-    fields = ("name", "crew_id", "epithet", "aliases", "devil_fruit", "first_chapter", "description")
+    fields = (
+        "name", "crew_id", "crew_chapter", "epithet", "epithet_chapter", "aliases", "terms", "devil_fruit",
+        "devil_fruit_chapter", "first_chapter", "description",
+    )  # fmt: skip
     made = Character.objects.using(using).bulk_create(
         [Character(**{field: row[field] for field in fields if field in row}) for row in rows]
     )

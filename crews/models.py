@@ -53,6 +53,32 @@ class CrewAnalytics(models.Model):
         return self.crew_name
 
 
+class Change(models.Model):
+    """What one statement changed in one row of crews or characters. Written by triggers alone, whoever the writer is."""
+
+    at = models.DateTimeField(editable=False, db_default=TransactionNow())
+    staff_id = models.IntegerField(null=True, editable=False)  # NULL: a command, psql, or the market itself
+    table_name = models.CharField(max_length=20, editable=False)
+    row_id = models.IntegerField(editable=False)
+    name = models.CharField(max_length=100, editable=False)  # of the row, then
+    before = models.JSONField(null=True, editable=False)  # of the columns that differ; NULL: the row is new
+    after = models.JSONField(null=True, editable=False)  # NULL: the row was deleted
+
+    class Meta:
+        db_table = "changes"
+        ordering = ("-id",)
+        default_permissions = ("view",)
+        indexes = (
+            models.Index(fields=("table_name", "row_id", "id"), name="idx_changes_row"),
+            models.Index(fields=("staff_id", "id"), name="idx_changes_staff"),
+            models.Index(fields=("id",), name="idx_changes_by_staff", condition=models.Q(staff_id__isnull=False)),
+            models.Index(fields=("at",), name="idx_changes_at"),
+        )
+
+    def __str__(self) -> str:
+        return f"change {self.pk} of {self.name}"
+
+
 def crew_url(pk: int, name: str) -> str:
     """Return the address of a crew's page."""
     return reverse("crew", args=(pk, slugify(name) or "-"))

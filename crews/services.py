@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 from django.db import connections
 
+STAMP = """DO $$ BEGIN EXECUTE format('COMMENT ON MATERIALIZED VIEW crew_analytics IS %L', now()); END $$"""
+
 
 class Refreshed(NamedTuple):
     """A refresh of crew_analytics: its rows, and how long it took in milliseconds."""
@@ -18,6 +20,7 @@ def refresh_crew_analytics(using: str = "owner") -> Refreshed:
     started = time.perf_counter()
     with connections[using].cursor() as cursor:
         cursor.execute("REFRESH MATERIALIZED VIEW CONCURRENTLY crew_analytics")
+        cursor.execute(STAMP)
         cursor.execute("SELECT count(*) FROM crew_analytics")
         (rows,) = cursor.fetchone()
     return Refreshed(rows, (time.perf_counter() - started) * 1000)

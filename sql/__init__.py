@@ -27,5 +27,10 @@ def create(name: str, *, drop: str, state: list[Operation] | None = None) -> Run
 
 
 def replace(name: str, *, version: int) -> RunSQL:
-    """Return the operation that brings a later version. Its reverse is the version before."""
-    return RunSQL(read(name, version), read(name, version - 1))
+    """Return the operation that brings a later version of a function or trigger. Its reverse is the version before."""
+    return RunSQL(read(name, version), again(read(name, version - 1)))
+
+
+def again(text: str) -> str:
+    """Return the text such that it also runs where its functions and triggers exist: a version 1 says plainly CREATE."""
+    return text.replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION").replace("CREATE TRIGGER", "CREATE OR REPLACE TRIGGER")

@@ -201,7 +201,7 @@ def test_staffs_switches_survive_a_load() -> None:
 
 # --- rows that cannot be taken
 
-WHOLE = f"must be a whole number from 0 to {HIGHEST_BOUNTY:,} in plain digits, or empty."
+WHOLE = f"must be a whole number from 0 to {HIGHEST_BOUNTY:,} in plain digits without commas, or empty."
 CONTROL = "contains a control character."
 NO_BOUNTIES = [
     "1_000", "１２", "٣", "1e9", "-1", "+1", "1.0", "1,000", "0x10", "NaN", "Infinity", "many",

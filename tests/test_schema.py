@@ -7,6 +7,7 @@ tables must really differ.
 
 import re
 from collections.abc import Iterator
+from functools import reduce
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,50 @@ MODULES_COLUMNS = (
     "id, name, crew_id, bounty, current_price, market_cap, sentiment_score, weekly_change, description, image_url, "
     "is_active, is_tradeable, created_at, updated_at"
 )
+STAFF = {  # the columns that staff write
+    "crew": "name, captain, description, founded_date, is_active",
+    "character": "name, crew_id, crew_chapter, epithet, epithet_chapter, aliases, terms, devil_fruit, devil_fruit_chapter, "
+    "bounty, first_chapter, description, image_url, is_active, is_tradeable",
+}
+CASTS = dict.fromkeys(("name", "captain", "epithet", "devil_fruit"), "::text")
+
+
+def recorded(one: str, columns: str) -> str:
+    """Return the trigger that records changes of these columns, as the catalogue says it."""
+
+    def side(row: str, column: str) -> str:
+        return f"({row}.{column}){CASTS[column]}" if column in CASTS else f"{row}.{column}"
+
+    names = columns.split(", ")
+    differ = reduce("({} OR {})".format, [f"({side('old', c)} IS DISTINCT FROM {side('new', c)})" for c in names])
+    return (
+        f"CREATE TRIGGER trigger_record_{one}_change AFTER UPDATE OF {columns} ON {one}s FOR EACH ROW WHEN ({differ}) "
+        f"EXECUTE FUNCTION record_change({', '.join(map(repr, names))})"
+    )
+
+
+RECORDING = {
+    **{
+        f"trigger_record_new_{one}s": f"CREATE TRIGGER trigger_record_new_{one}s AFTER INSERT ON {one}s "
+        "REFERENCING NEW TABLE AS inserted FOR EACH STATEMENT EXECUTE FUNCTION record_new()"
+        for one in STAFF
+    },
+    **{
+        f"trigger_record_gone_{one}s": f"CREATE TRIGGER trigger_record_gone_{one}s AFTER DELETE ON {one}s "
+        "REFERENCING OLD TABLE AS deleted FOR EACH STATEMENT EXECUTE FUNCTION record_gone()"
+        for one in STAFF
+    },
+    **{f"trigger_record_{one}_change": recorded(one, columns) for one, columns in STAFF.items()},
+}
+WORK_LISTS = {
+    "no_crew": "crew_id IS NULL",
+    "no_description": "description = ''::text",
+    "no_chapter": "(first_chapter IS NULL) OR ((crew_chapter IS NULL) AND (crew_id IS NOT NULL)) OR"
+    " (((devil_fruit)::text > ''::text) AND (devil_fruit_chapter IS NULL)) OR"
+    " (((epithet)::text > ''::text) AND (epithet_chapter IS NULL))",
+    "not_traded": "is_tradeable = false",
+    "inactive": "is_active = false",
+}
 DEVIATIONS: dict[str, Differences] = {
     "timestamptz for TIMESTAMP": {
         f"column {table}.{column}": (
@@ -52,7 +97,11 @@ DEVIATIONS: dict[str, Differences] = {
         ),
     },
     "characters has besides: epithet, aliases, devil_fruit, search, and their indexes": {
-        "columns of characters": (MODULES_COLUMNS, MODULES_COLUMNS + ", epithet, aliases, devil_fruit, first_chapter, search"),
+        "columns of characters": (
+            MODULES_COLUMNS,
+            MODULES_COLUMNS + ", epithet, aliases, devil_fruit, first_chapter, search, crew_chapter, epithet_chapter, "
+            "devil_fruit_chapter, terms, names",
+        ),
         "column characters.epithet": (None, "character varying(100) NOT NULL DEFAULT ''::character varying"),
         "column characters.aliases": (None, "character varying(100)[] NOT NULL DEFAULT '{}'::character varying(100)[]"),
         "column characters.devil_fruit": (None, "character varying(100) NOT NULL DEFAULT ''::character varying"),
@@ -60,17 +109,49 @@ DEVIATIONS: dict[str, Differences] = {
         "constraint c on characters (first_chapter)": (None, "CHECK ((first_chapter >= 1))"),
         "column characters.search": (None, "tsvector"),
         "index idx_characters_search": (None, "CREATE INDEX idx_characters_search ON characters USING gin (search)"),
-        "index idx_characters_names_trgm": (
+        "column characters.terms": (None, "text NOT NULL DEFAULT ''::text"),
+        "column characters.names": (None, "text"),
+        "index idx_characters_spelling": (
             None,
-            "CREATE INDEX idx_characters_names_trgm ON characters USING gin "
-            "(character_names((name)::text, (aliases)::text[], (epithet)::text) gin_trgm_ops)",
+            "CREATE INDEX idx_characters_spelling ON characters USING gin (names gin_trgm_ops)",
         ),
+    },
+    "keyset pages end in the id: a page among equal prices costs what page 1 costs": {
+        "index idx_characters_cap_page": (
+            None,
+            "CREATE INDEX idx_characters_cap_page ON characters USING btree (market_cap DESC, id DESC) "
+            "WHERE (is_active AND is_tradeable)",
+        ),
+        "index idx_characters_price_page": (
+            None,
+            "CREATE INDEX idx_characters_price_page ON characters USING btree (current_price, id) "
+            "WHERE (is_active AND is_tradeable)",
+        ),
+    },
+    "every fact has room for the chapter that told it": {
+        "column characters.crew_chapter": (None, "integer"),
+        "column characters.epithet_chapter": (None, "integer"),
+        "column characters.devil_fruit_chapter": (None, "integer"),
+        "constraint c on characters (crew_chapter, devil_fruit_chapter, epithet_chapter)": (
+            None,
+            "CHECK (((crew_chapter >= 1) AND (devil_fruit_chapter >= 1) AND (epithet_chapter >= 1)))",
+        ),
+    },
+    "changes of crews and characters are recorded, whoever writes": {
+        f"trigger {name}": (None, definition) for name, definition in RECORDING.items()
+    },
+    "the staff's work lists have indexes of their own": {
+        f"index idx_characters_{name}": (
+            None,
+            f"CREATE INDEX idx_characters_{name} ON characters USING btree (name) WHERE ({condition})",
+        )
+        for name, condition in WORK_LISTS.items()
     },
     "triggers keep the search column": {
         "trigger trigger_character_search": (
             None,
             "CREATE TRIGGER trigger_character_search BEFORE INSERT OR UPDATE OF name, aliases, epithet, devil_fruit, "
-            "crew_id, description "
+            "terms, crew_id, description "
             "ON characters FOR EACH ROW EXECUTE FUNCTION set_character_search()",
         ),
         "trigger trigger_crew_search": (
@@ -259,7 +340,10 @@ def test_all_that_the_module_makes_is_compared(cursor: CursorWrapper) -> None:
 @pytest.mark.parametrize(
     ("change", "fact"),
     [
-        ("ALTER TABLE crews ALTER captain TYPE varchar(99)", "column crews.captain"),
+        (
+            "DROP TRIGGER trigger_record_crew_change ON crews; ALTER TABLE crews ALTER captain TYPE varchar(99)",
+            "column crews.captain",
+        ),
         ("ALTER TABLE crews ALTER captain DROP NOT NULL", "column crews.captain"),
         ("ALTER TABLE characters ALTER is_active SET DEFAULT false", "column characters.is_active"),
         ("ALTER TABLE characters DROP CONSTRAINT characters_bounty_check", "constraint c on characters (bounty)"),
