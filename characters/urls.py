@@ -1,11 +1,15 @@
-"""Addresses of the market board and the quote pages."""
+"""Addresses of the market board, the quote pages and the drawings of characters."""
 
 from django.urls import path
 
-from characters import views
+from characters import compare_views, poster_views, search_views, views
 
 urlpatterns = [
     path("", views.board, name="board"),
+    path("compare/", compare_views.compare, name="compare"),
+    path("search/suggest/", search_views.suggest, name="suggest"),
     path("characters/<id:pk>/", views.quote),
+    path("characters/<id:pk>/poster.svg", poster_views.poster, name="poster"),
+    path("characters/<id:pk>/share.png", poster_views.share, name="share"),
     path("characters/<id:pk>/<slug:slug>/", views.quote, name="quote"),
 ]

@@ -1,6 +1,6 @@
 """The market board and the quote page."""
 
-from collections.abc import Mapping
+from decimal import Decimal
 from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse
@@ -8,20 +8,23 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_safe
 
 from characters import selectors
-from characters.board import FIELDS, SORTS, BoardQuery, read_board_query
-from crews.selectors import crew_choices
+from characters.board import FIELDS, SORTS, read_board_query
+from characters.board_links import address, chips, heads, quick_chips
+from characters.charts import bounty_chart
+from crews.selectors import biggest_crews, crew_choices
 from trading.binding import as_user
 from trading.orders import FRESH_TICKET, Order, asked_order
-from trading.selectors import Desk, desk
+from trading.selectors import Desk, desk, holdings_value
 from trading.tickets import TicketError, ticket_for
 
 
 @require_safe
 def board(request: HttpRequest) -> HttpResponse:
-    """Show the market: search, filters, order and page are in the address. 3 to 4 queries."""
+    """Show the market: search, filters, order and page are in the address. 2 queries, on later pages 3."""
     query, errors = read_board_query(request.GET)
     page = selectors.board(query)
-    crews = crew_choices()
+    crews = crew_choices(query.crew)
+    names = {crew.id: crew.name for crew in crews}
     asked = {field: value for field in FIELDS if (value := request.GET.get(field, ""))}
     context = {
         "rows": page.rows,
@@ -29,17 +32,20 @@ def board(request: HttpRequest) -> HttpResponse:
         "sorts": [("", "Best match")] if query.q else [(value, sort.label) for value, sort in SORTS.items()],
         "crews": crews,
         "errors": errors,
-        "chips": _chips(query, dict(crews), asked),
+        "heads": heads(query, asked),
+        "chips": chips(query, names, asked),
+        "quick_chips": quick_chips(query, biggest_crews(crews), asked),
         "similar": page.similar,
-        "next_url": _address({**asked, "after": page.after}) if page.after else None,
-        "first_url": _address(asked, without="after") if query.after else None,
+        "meant": page.meant,
+        "next_url": address(asked, after=page.after) if page.after else None,
+        "first_url": address(asked, after=None) if query.after else None,
     }
     return render(request, "characters/board.html", context, status=400 if errors else 200)
 
 
 @require_safe
 def quote(request: HttpRequest, pk: int, slug: str = "") -> HttpResponse:
-    """Show one character with its order ticket and the reader's position. 2 queries, for traders 3 more."""
+    """Show one character with its order ticket and the reader's position. 2 queries, for a trader 8."""
     character = selectors.quote(pk)
     known = {name: request.GET[name] for name in ("action", "quantity") if name in request.GET}
     if request.path != character.url or request.GET.keys() != known.keys():
@@ -53,34 +59,20 @@ def quote_page(
 ) -> HttpResponse:
     """Answer with the quote page, the ticket filled in with `order` as typed."""
     my_desk: Desk | None = None
+    holdings = Decimal(0)
     if request.user.is_authenticated:
         with as_user(request.user):
             my_desk = desk(request.user.pk, character.id)
+            holdings = holdings_value(request.user.pk)
+    bounties = selectors.bounty_history(character.id)
     context = {
         "character": character,
-        "bounties": selectors.bounty_history(character.id),
+        "bounties": bounties,
+        "chart": bounty_chart([bounties]),
         "ticket": ticket_for(character, my_desk, order, error) if my_desk else None,
         "position": my_desk.position if my_desk else None,
+        "cash": my_desk.cash if my_desk else None,
+        "total": my_desk.cash + holdings if my_desk else None,
         "error": error,
     }
     return render(request, "characters/quote.html", context, status=status)
-
-
-def _address(parameters: Mapping[str, object], *, without: str = "") -> str:
-    """Return the board's address with these parameters."""
-    return "/?" + urlencode({k: v for k, v in parameters.items() if k != without})
-
-
-def _chips(query: BoardQuery, crews: dict[int, str], asked: dict[str, str]) -> list[tuple[str, str]]:
-    """Return each filter in force as a label and the address without it."""
-    labels = {
-        "q": f"“{query.q}”",
-        "crew": crews.get(query.crew or 0, "Unknown crew"),
-        "min_price": f"price from ฿{query.min_price}",
-        "max_price": f"price to ฿{query.max_price}",
-        "min_bounty": f"bounty from {query.min_bounty or 0:,}",
-        "max_bounty": f"bounty to {query.max_bounty or 0:,}",
-    }
-    in_force = [field for field in labels if getattr(query, field) not in (None, "")]
-    asked = {k: v for k, v in asked.items() if k != "after"}
-    return [(labels[field], _address(asked, without=field)) for field in in_force]

@@ -10,8 +10,18 @@ from crews import selectors
 
 @require_safe
 def crew_list(request: HttpRequest) -> HttpResponse:
-    """Show all crews in numbers. One query."""
-    return render(request, "crews/list.html", {"crews": selectors.crew_numbers()})
+    """Show all crews in numbers, in the order asked for. One query."""
+    asked = request.GET.get("sort", "cap")
+    sort = asked if asked in selectors.SORTS else "cap"
+    crews = selectors.crew_numbers(sort)
+    context = {
+        "crews": crews,
+        "largest": selectors.largest(crews),
+        "sort": sort,
+        "sorts": selectors.SORTS,
+        "unknown_sort": asked != sort,
+    }
+    return render(request, "crews/list.html", context, status=400 if asked != sort else 200)
 
 
 @require_safe
@@ -21,10 +31,13 @@ def crew_page(request: HttpRequest, pk: int, slug: str = "") -> HttpResponse:
     if request.path != crew.url:
         return redirect(crew.url)
     rows = crew_members(pk)
+    wanted = [row.bounty for row in rows if row.bounty]
     context = {
         "crew": crew,
+        "captain_url": next((row.url for row in rows if row.name == crew.captain), None),
         "analytics": selectors.numbers_of_crew(pk),
         "rows": rows,
-        "total_bounty": sum(row.bounty or 0 for row in rows),
+        "bounties": wanted,
+        "total_bounty": sum(wanted),
     }
     return render(request, "crews/crew.html", context)

@@ -1,33 +1,63 @@
 """The environment of the site's templates: how addresses, numbers and dates are written."""
 
-import hashlib
 from datetime import datetime
 from decimal import Decimal
-from functools import cache
-from pathlib import Path
+from functools import lru_cache
 from typing import Any
 
 import jinja2
+from django.conf import settings
+from django.templatetags.static import static
 from django.urls import reverse
 from django.utils import timezone
+from markupsafe import Markup
 
-STATIC = Path(__file__).parent / "static"
+from characters.drawing import PEN, Part, references
+from characters.emblems import emblem
+from characters.faces import face, face_of_stranger
+from characters.posters import sheet
+
 NARROW = "\N{NARROW NO-BREAK SPACE}"
 
 
 def environment(**options: Any) -> jinja2.Environment:
     """Return Django's Jinja2 environment with our globals and filters."""
     env = jinja2.Environment(**options)  # noqa: S701  Django passes autoescape=True
-    env.globals.update(url=lambda name, *args: reverse(name, args=args), static=static)
-    env.filters.update(money=money, whole=whole, percent=percent, initials=initials, when=when, short=short)
+    env.globals.update(url=lambda name, *args: reverse(name, args=args), static=static, absolute=absolute)
+    env.globals.update(face=small_face, mark=small_mark, draw=draw, poster_sheet=sheet, pen=PEN)
+    env.filters.update(money=money, whole=whole, percent=percent, when=when, short=short)
     return env
 
 
-@cache
-def static(path: str) -> str:
-    """Return the address of one of our files; it changes with the content, so that browsers may keep it."""
-    digest = hashlib.sha256((STATIC / path).read_bytes()).hexdigest()[:8]
-    return f"/static/{path}?v={digest}"
+def absolute(address: str) -> str:
+    """Return an address of this site for those who are elsewhere."""
+    return f"{settings.SITE_URL.rstrip('/')}{address}"
+
+
+def small_face(who: Any) -> Markup:
+    """Draw a character (anything with name and crew_name) or, by a name alone, somebody who is none."""
+    return _stranger(who) if isinstance(who, str) else _character(who.name, who.crew_name or "")
+
+
+@lru_cache(maxsize=4096)
+def _character(name: str, crew: str) -> Markup:
+    return references(static, face(name, crew))
+
+
+@lru_cache(maxsize=1024)
+def _stranger(name: str) -> Markup:
+    return references(static, face_of_stranger(name))
+
+
+@lru_cache(maxsize=1024)
+def small_mark(crew: str) -> Markup:
+    """Draw the mark of a crew."""
+    return references(static, emblem(crew))
+
+
+def draw(*parts: Part | str) -> Markup:
+    """Draw parts of the sprites, in their order."""
+    return references(static, (Part(part) if isinstance(part, str) else part for part in parts))
 
 
 def money(amount: Decimal) -> str:
@@ -43,12 +73,6 @@ def whole(number: float | Decimal) -> str:
 def percent(number: float) -> str:
     """Write a change in per cent: +1.2 %."""
     return f"{number:+.1f}{NARROW}%".replace("-", "\N{MINUS SIGN}")
-
-
-def initials(name: str) -> str:
-    """Return the first letters of the first and last word: Monkey D. Luffy is ML."""
-    words = [word for word in name.split() if word[0].isalnum()]
-    return "".join(word[0] for word in (words[:1] + words[1:][-1:])).upper()
 
 
 def when(moment: datetime) -> str:

@@ -1,0 +1,55 @@
+"""The page that compares two characters."""
+
+from urllib.parse import urlencode
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_safe
+
+from characters import selectors
+from characters.charts import bounty_chart
+from characters.compare import Refusal, Side, ahead, read_side
+
+UNKNOWN = Refusal(404, "unknown_character", "This character is not on the market. Type another name.")
+SAME = Refusal(422, "same_character", "This is the same character twice. Type another name.")
+
+
+@require_safe
+def compare(request: HttpRequest) -> HttpResponse:
+    """Show two characters side by side, or ask for the missing one. 2 queries, and one for each name that was typed."""
+    sides = [read_side(request.GET, side) for side in ("a", "b")]
+    refused = any(side.refusal for side in sides)
+    if not refused and any(name in request.GET for name in ("a_name", "b_name")):
+        return redirect(_address(sides))
+    found = selectors.quotes({side.id for side in sides if side.id is not None})
+    sides = [_known(side, found) for side in sides]
+    if sides[0].id is not None and sides[0].id == sides[1].id:
+        sides[1] = Side(sides[1].typed, refusal=SAME)
+    a, b = (found.get(side.id or 0) for side in sides)
+    quotes = [a, b]
+    histories = selectors.bounty_histories([quote.id for quote in quotes if quote])
+    context = {
+        "sides": sides,
+        "quotes": quotes,
+        "ahead": ahead(a, b) if a and b else {},
+        "chart": bounty_chart([histories.get(quote.id, []) if quote else [] for quote in quotes]),
+    }
+    return render(
+        request, "characters/compare.html", context, status=max(side.refusal.status if side.refusal else 200 for side in sides)
+    )
+
+
+def _known(side: Side, found: dict[int, selectors.Quote]) -> Side:
+    """Return the side with the name of its character, or with the refusal of an id that is nobody's."""
+    if side.id is None:
+        return side
+    if side.id not in found:
+        return Side(side.typed, refusal=UNKNOWN)
+    return Side(found[side.id].name, side.id)
+
+
+def _address(sides: list[Side]) -> str:
+    """Return the address of this comparison."""
+    asked = {name: side.id for name, side in zip("ab", sides, strict=True) if side.id is not None}
+    return reverse("compare") + ("?" + urlencode(asked) if asked else "")

@@ -1,0 +1,96 @@
+"""Crews in numbers: bars, orders, and a sum one can check."""
+
+import re
+
+import pytest
+from django.core.management import call_command
+from django.test import Client
+
+from characters.models import Character
+from crews.models import Crew
+from tests.factories import CharacterFactory, CrewFactory
+from tests.test_pages import Page, get
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def fleet() -> None:
+    """Make three crews of which each leads in another column."""
+    for name, bounties in (("Rich", [9_000_000, 9_000_000]), ("Many", [1_000_000] * 5), ("Dear", [16_000_000])):
+        crew = CrewFactory.create(name=name)
+        for bounty in bounties:
+            CharacterFactory.create(crew=crew, bounty=bounty)
+    CrewFactory.create(name="Empty")
+    call_command("refresh_crew_analytics")
+
+
+def listed(page: Page) -> list[str]:
+    """Return the names of the crews in order."""
+    return [e.text for e in page.find("a", css="name")]
+
+
+@pytest.mark.parametrize(
+    ("sort", "names"),
+    [
+        ("cap", ["Rich", "Many", "Dear", "Empty"]),
+        ("bounty", ["Rich", "Dear", "Many", "Empty"]),
+        ("price", ["Dear", "Rich", "Many", "Empty"]),
+        ("members", ["Many", "Rich", "Dear", "Empty"]),
+        ("name", ["Dear", "Empty", "Many", "Rich"]),
+    ],
+)
+def test_crews_are_sorted_by_each_column_and_say_so(client: Client, fleet: None, sort: str, names: list[str]) -> None:
+    CharacterFactory.create_batch(0)
+    page = get(client, "/crews/", sort=sort)
+    assert listed(page) == names
+    (head,) = [e for e in page.find("th") if "aria-sort" in e.attributes]
+    assert page.find("a", href=f"?sort={sort}", aria_current="true")
+    assert head.attributes["aria-sort"] == ("ascending" if sort == "name" else "descending")
+
+
+def test_the_longest_bar_of_a_column_is_its_leader_and_an_empty_crew_has_none(client: Client, fleet: None) -> None:
+    page = get(client, "/crews/")
+    widths = [float(e.attributes["width"]) for e in page.find("rect", css="fill")]
+    rows = [widths[i : i + 4] for i in range(0, len(widths), 4)]  # cap, bounty, price, members of each crew
+    assert [max(column) for column in zip(*rows, strict=True)] == [100] * 4
+    assert rows[0][0] == 100
+    assert rows[-1] == [0, 0, 0, 0]
+
+
+def test_the_sum_of_the_members_is_written_out(client: Client) -> None:
+    crew = CrewFactory.create(name="Straw Hat Pirates", captain="Luffy")
+    for name, bounty in (("Luffy", 3_000), ("Zoro", 1_111), ("Nami", 366), ("Nobody", None)):
+        CharacterFactory.create(name=name, bounty=bounty, crew=crew)
+    page = get(client, crew.get_absolute_url())
+    line = page.find("p", css="addition")[0].text
+    assert line.startswith("The sum, to check: 3,000 + 1,111 + 366 = ฿4,477")
+    added, total = line.split("=")
+    assert sum(int(n.replace(",", "")) for n in re.findall(r"[\d,]*\d", added)) == int(
+        page.find("data", id="total-bounty")[0].attributes["value"]
+    )
+    assert "฿4,477" in total
+    assert "1 without a known bounty add nothing" in line
+    assert page.find("a", href=f"/characters/{crew.characters.get(name='Luffy').pk}/luffy/")[0].text == "Luffy"
+
+
+@pytest.mark.parametrize(
+    ("score", "mood"),
+    [(0.5, "glowing +0.50"), (0.2, "warm +0.20"), (0.0, "even 0.00"), (-0.2, "cool −0.20"), (-0.7, "stormy −0.70")],
+)
+def test_a_mood_is_said_in_a_word_and_a_number(client: Client, score: float, mood: str) -> None:
+    character = CharacterFactory.create()
+    Character.objects.using("owner").filter(pk=character.pk).update(sentiment_score=score)
+    assert [e.text for e in get(client, character.get_absolute_url()).find("span", css="mood")] == [mood]
+
+
+def test_an_empty_crew_leads_on(client: Client) -> None:
+    page = get(client, CrewFactory.create(name="Ghosts", captain="Somebody who is not there").get_absolute_url())
+    assert page.find("h2")[0].text == "Nobody on board"
+    assert [e.attributes["href"] for e in page.find("a", css="button")] == ["/crews/", "/"]
+
+
+def test_the_bundled_crews_add_up(client: Client) -> None:
+    call_command("load_characters", verbosity=0)
+    crew = Crew.objects.get(name="Straw Hat Pirates")
+    assert "= ฿8,816,001,000" in get(client, crew.get_absolute_url()).find("p", css="addition")[0].text
