@@ -183,10 +183,14 @@ def test_what_the_site_may_write_is_this_and_nothing_else() -> None:
         "django_session": all_of,
         "django_admin_log": all_of,
         "users": all_of,
+        "axes_accessattempt": all_of,
+        "axes_accessattemptexpiration": all_of,
         "crews": "DELETE INSERT",
         "characters": "DELETE INSERT",
         "bounty_events": "INSERT",
+        "imports": "INSERT",
         "watches": "DELETE INSERT",
+        "recovery_codes": "DELETE INSERT",
     }
 
 
@@ -205,6 +209,8 @@ def test_what_the_functions_owner_may_write_is_this_and_nothing_else() -> None:
             "order_flow": "DELETE INSERT",
             "listings": "INSERT UPDATE",
             "bounty_events": "INSERT",
+            "changes": "INSERT",
+            "daily_counts": "DELETE INSERT UPDATE",
         }
 
 
@@ -368,7 +374,7 @@ def test_a_line_of_history_has_its_price_and_its_fee(trader: User) -> None:
     client = Client()
     client.force_login(trader)
     (row,) = get(client, "/history/").find("tr", css="trade")
-    assert "3 × ฿100.00" in row.text
+    assert "Bought 3 × Nami at ฿100.00" in row.text
     assert row.text.index("฿100.00") < row.text.rindex("฿3.00")
     assert "฿3.00" in row.text.split("฿100.00")[-1]
 

@@ -15,11 +15,11 @@ from characters.models import Character
 from crews.models import Crew
 from tests.factories import CharacterFactory, CrewFactory, UserFactory
 from trading.binding import as_user
-from trading.models import Account, Holding, LedgerEntry, OrderFlow, User, Watch
+from trading.models import Account, Holding, LedgerEntry, OrderFlow, RecoveryCode, User, Watch
 from trading.orders import ParsedOrder
 from trading.services import Answer, place_order
 
-PER_USER = ("accounts", "holdings", "ledger_entries", "order_flow", "watches")
+PER_USER = ("accounts", "holdings", "ledger_entries", "order_flow", "recovery_codes", "watches")
 Row = tuple[Any, ...]
 OURS = "NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = x.oid AND d.classid = x.tableoid AND d.deptype = 'e')"
 
@@ -30,7 +30,8 @@ EXECUTE = {
     "apply_bounty_event()": ("market_system",),
     "apply_projections()": ("market_system",),
     "bounty_fundamental(bigint)": ("market_owner", "market_app", "market_system"),
-    "character_names(text,text[],text)": ("market_owner", "market_app", "market_system"),
+    "close_account(integer)": ("market_system", "market_app", "market_owner"),
+    "count_today(text,text,integer)": ("market_system", "market_app"),
     "execute_trade(integer,integer,character varying,integer,numeric,uuid)": ("market_system", "market_app", "market_owner"),
     "full_vote(numeric)": ("market_owner", "market_app", "market_system"),
     "leaderboard(integer)": ("market_system", "market_app", "market_owner"),
@@ -40,16 +41,24 @@ EXECUTE = {
     "position_of(text,integer,numeric)": ("market_owner",),
     "price_new_character()": ("market_owner",),
     "rebuild_projections(timestamp with time zone)": ("market_owner",),
+    "record_change()": ("market_system",),
+    "record_gone()": ("market_system",),
+    "record_new()": ("market_system",),
     "refresh_crew_search()": ("market_owner",),
     "refuse_deleting_held()": ("market_system",),
     "refuse_deleting_trader()": ("market_system",),
+    "search_characters(text,integer,integer,numeric,numeric,bigint,bigint)": ("market_owner", "market_app", "market_system"),
+    "search_distance(text,text)": ("market_owner", "market_app", "market_system"),
+    "search_form(text)": ("market_owner", "market_app", "market_system"),
+    "search_query(text,text)": ("market_owner", "market_app", "market_system"),
+    "search_sounds(text)": ("market_owner", "market_app", "market_system"),
     "set_character_search()": ("market_owner",),
     "trade_answer(text,text,uuid,numeric,integer,numeric,numeric,integer,boolean)": ("market_owner", "market_system"),
     "update_character_timestamp()": ("market_owner",),
 }
 DEFINERS = {
-    "apply_bounty_event", "execute_trade", "leaderboard", "list_new_characters", "open_account", "refuse_deleting_held",
-    "refuse_deleting_trader",
+    "apply_bounty_event", "close_account", "count_today", "execute_trade", "leaderboard", "list_new_characters",
+    "open_account", "record_change", "record_gone", "record_new", "refuse_deleting_held", "refuse_deleting_trader",
 }  # fmt: skip
 WITHOUT_ROW_SECURITY = {
     "django_admin_log": "what staff did, for staff: the admin shows all of it to whoever may see it",
@@ -61,9 +70,11 @@ UNWRITABLE = {  # and one column of each
     "holdings": "quantity",
     "ledger_entries": "amount",
     "order_flow": "votes",
+    "daily_counts": "counted",
     "listings": "fundamental",
     "price_ticks": "price",
     "market_rules": "kappa",
+    "changes": "after",
 }
 
 # Every way to see or change a user's rows, in SQL. {row}: the columns of a new row, as JSON.
@@ -103,6 +114,7 @@ def traders(transactional_db: None) -> Traders:
         assert buy(user, character, 3).code == "ok"
         with as_user(user):
             Watch.objects.create(user=user, character=character)
+            RecoveryCode.objects.create(user=user, code_hash="0" * 64)
     return traders
 
 
@@ -274,8 +286,8 @@ def test_the_site_updates_only_what_staff_type_of_a_character() -> None:
         " AND has_column_privilege('market_app', attrelid, attnum, 'UPDATE') ORDER BY attname"
     )
     assert updates == [
-        "aliases", "crew_id", "description", "devil_fruit", "epithet", "first_chapter", "image_url", "is_active",
-        "is_tradeable", "name",
+        "aliases", "crew_chapter", "crew_id", "description", "devil_fruit", "devil_fruit_chapter", "epithet", "epithet_chapter",
+        "first_chapter", "image_url", "is_active", "is_tradeable", "name", "terms",
     ]  # fmt: skip
 
 
@@ -333,8 +345,8 @@ def test_a_user_bound_reads_only_his_own_rows(traders: Traders) -> None:
 @pytest.mark.django_db(transaction=True)
 def test_a_whole_table_copied_out_holds_the_bound_users_rows(traders: Traders) -> None:
     found = [attempt(f"COPY {table} TO STDOUT", traders.alice) for table in PER_USER]
-    assert PER_USER == ("accounts", "holdings", "ledger_entries", "order_flow", "watches")
-    assert found == ["1 rows", "1 rows", "2 rows", "42501", "1 rows"]
+    assert PER_USER == ("accounts", "holdings", "ledger_entries", "order_flow", "recovery_codes", "watches")
+    assert found == ["1 rows", "1 rows", "2 rows", "42501", "1 rows", "1 rows"]
 
 
 @pytest.mark.django_db(transaction=True)
@@ -342,7 +354,10 @@ def test_the_unbound_site_writes_no_per_user_row(traders: Traders) -> None:
     before = everything()
     found = {key: attempt(text, None) for key, text in statements(WRITES, traders.bob, traders.character).items()}
     assert {key: answer for key, answer in found.items() if answer not in {"42501", "0A000"}} == {}
-    assert {key for key, answer in found.items() if answer == "0A000"} <= {("watches", "copy from")}
+    assert {key for key, answer in found.items() if answer == "0A000"} <= {
+        ("watches", "copy from"),
+        ("recovery_codes", "copy from"),
+    }
     assert everything() == before
 
 
@@ -350,14 +365,18 @@ def test_the_unbound_site_writes_no_per_user_row(traders: Traders) -> None:
 def test_a_user_bound_writes_no_row_of_another(traders: Traders) -> None:
     before = everything()
     found = {key: attempt(text, traders.alice) for key, text in statements(WRITES, traders.bob, traders.character).items()}
-    harmless = {("watches", "delete"): "0 rows", ("watches", "copy from"): "0A000"}  # the site may delete watches: its user's
+    harmless = {  # the site may delete watches and recovery codes: its user's
+        **{(table, "delete"): "0 rows" for table in ("watches", "recovery_codes")},
+        **{(table, "copy from"): "0A000" for table in ("watches", "recovery_codes")},
+        **{("recovery_codes", f"select for {lock}"): "0 rows" for lock in ("update", "key share")},  # it may note their use
+    }
     assert {key: answer for key, answer in found.items() if answer != "42501"} == harmless
     assert everything() == before
 
 
 @pytest.mark.django_db(transaction=True)
 def test_the_orm_shows_and_writes_only_the_bound_users_rows(traders: Traders) -> None:
-    for model in (Account, Holding, LedgerEntry, Watch):
+    for model in (Account, Holding, LedgerEntry, RecoveryCode, Watch):
         with pytest.raises(ProgrammingError, match="No user is bound"):
             list(model._default_manager.all())
         with as_user(traders.alice):

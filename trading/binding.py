@@ -13,7 +13,8 @@ def as_user(user: AbstractBaseUser, using: str = DEFAULT_DB_ALIAS) -> Iterator[N
 
     SET LOCAL ends with the transaction: behind a pooler a session setting would show the next user these rows.
     """
+    user_id = int(user.pk)  # a lazy user is read here, before the transaction: his row is locked after his account, never before
     with transaction.atomic(using=using, durable=True):
         with connections[using].cursor() as cursor:
-            cursor.execute(f"SET LOCAL market.user_id = '{int(user.pk)}'")
+            cursor.execute(f"SET LOCAL market.user_id = '{user_id}'")
         yield

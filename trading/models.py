@@ -1,15 +1,16 @@
 """Who trades, what they have, and the ledger that proves it.
 
 Every table with a `user_id` is under row-level security: read it inside `as_user(user)` (trading/binding.py).
-Only the SQL functions `open_account` and `execute_trade` write money; the ORM reads it.
+Only the SQL functions `open_account`, `execute_trade` and `close_account` write money; the ORM reads it.
 """
 
-from typing import Any
+from typing import Any, ClassVar
 
-from django.contrib.auth.models import AbstractUser
+from django.contrib.auth.models import AbstractUser, UserManager
 from django.contrib.postgres.functions import TransactionNow
 from django.db import connections, models, router, transaction
 from django.db.models import Q
+from django.db.models.functions import Upper
 
 from characters.models import Character
 
@@ -20,11 +21,45 @@ def _amount(name: str, table: str) -> models.CheckConstraint:
     return models.CheckConstraint(condition=condition, name=f"{table}_{name}_check")
 
 
+CLOSED = "closed-"  # what the name of a closed account begins with
+
+
+class TraderManager(UserManager["User"]):
+    """Users, found by name in any case."""
+
+    use_in_migrations = False
+
+    def get_by_natural_key(self, username: str | None) -> "User":
+        """Return who logs in with this name: exactly as typed, or in another case if that is one user. One query."""
+        found = list(self.filter(username__iexact=username or "")[:100])
+        exact = [user for user in found if user.username == username] or found
+        if len(exact) != 1:
+            raise self.model.DoesNotExist
+        return exact[0]
+
+
 class User(AbstractUser):
     """A person who logs in. The money is in Account: the login row must not be the money row."""
 
+    is_guest = models.BooleanField(db_default=False)  # has not signed up: no password, not ranked, closed after a week away
+    last_seen = models.DateField(db_default=TransactionNow())  # to the day: written at most once a day
+
+    objects: ClassVar[TraderManager] = TraderManager()
+
     class Meta(AbstractUser.Meta):
         db_table = "users"
+        constraints = (
+            models.UniqueConstraint(
+                Upper("email"),
+                condition=~Q(email=""),
+                name="users_email_key",
+                violation_error_message="Another account has this e-mail address.",
+            ),
+        )
+        indexes = (
+            models.Index(Upper("username"), name="idx_users_username_upper"),
+            models.Index(fields=("last_seen",), condition=Q(is_guest=True), name="idx_users_guests_last_seen"),
+        )
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         """Save; open the account of a new trader in the same transaction. Staff do not trade."""
@@ -43,13 +78,14 @@ class Account(models.Model):
     user = models.OneToOneField(User, models.DO_NOTHING, primary_key=True, related_name="account")
     balance = models.DecimalField(max_digits=20, decimal_places=2)
     last_entry_at = models.DateTimeField()  # the ledger's order survives a clock that steps back
+    closed_at = models.DateTimeField(null=True)  # nothing moves any more
 
     class Meta:
         db_table = "accounts"
         constraints = (_amount("balance", "accounts"),)
 
     def __str__(self) -> str:
-        return f"account {self.user_id}"
+        return f"account of {self.user.username}"
 
 
 class Holding(models.Model):
@@ -139,6 +175,38 @@ class Watch(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user_id} watches {self.character_id}"
+
+
+class RecoveryCode(models.Model):
+    """A code that sets a new password once. Only its keyed hash is here (trading/recovery.py)."""
+
+    pk = models.CompositePrimaryKey("user_id", "code_hash")
+    user = models.ForeignKey(User, models.DB_CASCADE, db_index=False, related_name="recovery_codes")
+    code_hash = models.CharField(max_length=64)
+    created_at = models.DateTimeField(db_default=TransactionNow())
+    used_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "recovery_codes"
+
+    def __str__(self) -> str:
+        return f"recovery code of {self.user_id}"
+
+
+class DailyCount(models.Model):
+    """How much an address did today: accounts made, letters sent to it. The address is a keyed hash; only count_today writes."""
+
+    pk = models.CompositePrimaryKey("day", "address", "kind")
+    day = models.DateField()
+    address = models.CharField(max_length=64)
+    kind = models.CharField(max_length=10)
+    counted = models.IntegerField()
+
+    class Meta:
+        db_table = "daily_counts"
+
+    def __str__(self) -> str:
+        return f"{self.counted} {self.kind} on {self.day}"
 
 
 class MarketRules(models.Model):

@@ -5,12 +5,14 @@ from decimal import ROUND_CEILING, Decimal
 from typing import NamedTuple
 
 from django.db import connection
+from django.db.models import F, Sum
 
 from characters.models import Character, character_url
 from trading.models import Account, Holding, LedgerEntry, MarketRules
 
 CENT = Decimal("0.01")
 PAGE = 50
+RANKED = 1000  # the SQL function leaderboard returns no more
 
 
 class Position(NamedTuple):
@@ -21,6 +23,7 @@ class Position(NamedTuple):
     quantity: int
     price: Decimal
     cost_basis: Decimal
+    crew_name: str | None = None
 
     @property
     def url(self) -> str:
@@ -42,12 +45,27 @@ class Position(NamedTuple):
         """The gain in per cent of what they cost."""
         return _percent(self.gain, self.cost_basis)
 
+    @property
+    def sell_url(self) -> str:
+        """The ticket, filled in to sell all of it."""
+        return f"{self.url}?action=sell&quantity={self.quantity}"
+
+    @property
+    def sell_half_url(self) -> str | None:
+        """The ticket, filled in to sell half of it, rounded down; None for a single share."""
+        return f"{self.url}?action=sell&quantity={self.quantity // 2}" if self.quantity > 1 else None
+
 
 class Portfolio(NamedTuple):
-    """One trader's cash and open positions, largest value first. Amounts in berries."""
+    """One trader's cash and open positions, largest value first. Amounts in berries.
+
+    opening: what the account started with. commission: a share, 0.01 for 1 %.
+    """
 
     cash: Decimal
     positions: list[Position]
+    opening: Decimal
+    commission: Decimal
 
     @property
     def holdings_value(self) -> Decimal:
@@ -63,6 +81,35 @@ class Portfolio(NamedTuple):
     def total(self) -> Decimal:
         """Cash and positions."""
         return self.cash + self.holdings_value
+
+    @property
+    def overall_gain(self) -> Decimal:
+        """What was gained since the account was opened."""
+        return self.total - self.opening
+
+    @property
+    def overall_percent(self) -> float:
+        """The same in per cent of the opening balance."""
+        return _percent(self.overall_gain, self.opening)
+
+    @property
+    def realised(self) -> Decimal:
+        """What sales have brought beyond what the shares had cost, after fees: no other movement changes cash + cost."""
+        return self.cash + self.cost_basis - self.opening
+
+    @property
+    def sale_fees(self) -> Decimal:
+        """What selling every position would cost."""
+        return sum((fee(p.value, self.commission) for p in self.positions), Decimal(0))
+
+    @property
+    def worth(self) -> Decimal:
+        """What the leaderboard counts."""
+        return self.total - self.sale_fees
+
+    def share(self, position: Position) -> float:
+        """Return how much of the total a position is, 0 to 1."""
+        return float(position.value / self.total) if self.total else 0.0
 
     @property
     def gain(self) -> Decimal:
@@ -87,6 +134,7 @@ class Entry(NamedTuple):
     amount: Decimal
     balance_after: Decimal
     name: str | None = None
+    crew_name: str | None = None
 
     @property
     def url(self) -> str | None:
@@ -121,7 +169,7 @@ class Desk(NamedTuple):
 
 
 ENTRY = ("character_id", "created_at", "kind", "quantity", "price", "fee", "amount", "balance_after")
-POSITION = ("character_id", "character__name", "quantity", "character__current_price", "cost_basis")
+POSITION = ("character_id", "character__name", "quantity", "character__current_price", "cost_basis", "character__crew__name")
 
 
 def fee(total: Decimal, commission: Decimal) -> Decimal:
@@ -130,12 +178,21 @@ def fee(total: Decimal, commission: Decimal) -> Decimal:
 
 
 def portfolio(user_id: int) -> Portfolio | None:
-    """Return one account's cash and open positions, None without an account (staff). Two queries."""
+    """Return one account's cash and open positions, None without an account (staff). Four queries."""
     cash = Account.objects.filter(user_id=user_id).values_list("balance", flat=True).first()
     if cash is None:
         return None
     held = Holding.objects.filter(user_id=user_id).values_list(*POSITION)
-    return Portfolio(cash, sorted((Position(*row) for row in held), key=lambda p: (-p.value, p.name)))
+    positions = sorted((Position(*row) for row in held), key=lambda p: (-p.value, p.name))
+    first = LedgerEntry.objects.filter(user_id=user_id, kind="opening").order_by("created_at")
+    opening = first.values_list("amount", flat=True).first() or Decimal(0)
+    return Portfolio(cash, positions, opening, MarketRules.objects.values_list("commission", flat=True).get())
+
+
+def holdings_value(user_id: int) -> Decimal:
+    """Return what all positions of an account are worth at the current prices. One query."""
+    value = Sum(F("quantity") * F("character__current_price"))
+    return Holding.objects.filter(user_id=user_id).aggregate(value=value)["value"] or Decimal(0)
 
 
 def desk(user_id: int, character_id: int) -> Desk | None:
@@ -155,9 +212,15 @@ def history(user_id: int, before: datetime | None = None) -> History:
         entries = entries.filter(created_at__lt=before)
     found = [Entry(*row) for row in entries.values_list(*ENTRY)[: PAGE + 1]]
     traded = {entry.character_id for entry in found if entry.character_id}
-    names = dict(Character.objects.filter(pk__in=traded).values_list("id", "name"))
-    page = [entry._replace(name=names.get(entry.character_id or 0)) for entry in found[:PAGE]]
+    named = Character.objects.filter(pk__in=traded).values_list("id", "name", "crew__name")
+    names = {pk: (name, crew) for pk, name, crew in named}
+    page = [_named(entry, *names.get(entry.character_id or 0, (None, None))) for entry in found[:PAGE]]
     return History(page, page[-1].when if len(found) > PAGE else None)
+
+
+def fees_paid(user_id: int) -> Decimal:
+    """Return what an account has paid in fees since it was opened, in berries. One query."""
+    return LedgerEntry.objects.filter(user_id=user_id).aggregate(paid=Sum("fee"))["paid"] or Decimal(0)
 
 
 def leaders(user_id: int | None, limit: int = 100) -> list[Leader]:
@@ -165,6 +228,10 @@ def leaders(user_id: int | None, limit: int = 100) -> list[Leader]:
     with connection.cursor() as cursor:
         cursor.execute("SELECT rank, user_id, username, worth FROM leaderboard(%s)", [limit])
         return [Leader(*row)._replace(is_me=row[1] == user_id) for row in cursor.fetchall()]
+
+
+def _named(entry: Entry, name: str | None, crew_name: str | None) -> Entry:
+    return entry._replace(name=name, crew_name=crew_name)
 
 
 def _percent(gain: Decimal, cost: Decimal) -> float:

@@ -45,6 +45,19 @@ class TicketError(NamedTuple):
     message: str
 
 
+FUNDS = "Insufficient funds: order fewer shares, or sell something first."
+# The module words these two more briefly than a page should.
+WORDED = {
+    "insufficient_funds": FUNDS,
+    "not_tradeable": "This character is not traded at the moment. Your order was not filled and nothing was taken from you.",
+}
+
+
+def refusal(code: str, message: str) -> TicketError:
+    """Return what the page says of an order that execute_trade refused."""
+    return TicketError(code, WORDED.get(code, message))
+
+
 class Preview(NamedTuple):
     """What an order would do. Amounts in berries; `ok` is false where execute_trade would refuse."""
 
@@ -120,7 +133,7 @@ def _refusal(cash_after: Decimal, held: int, held_after: int, limit: int) -> tup
     if held_after < 0:
         return "insufficient_shares", f"You hold {held:,} shares. Sell at most that many."
     if cash_after < 0:
-        return "insufficient_funds", "Insufficient funds: order fewer shares, or sell something first."
+        return "insufficient_funds", FUNDS
     if held_after > limit:
         return "position_cap", f"You hold {held:,} shares; nobody may hold more than {limit:,} of this character."
     return "", ""

@@ -1,33 +1,30 @@
-"""Pages of money: orders, portfolio, history, leaderboard, sign-up and login."""
+"""Pages of money: orders, portfolio, history, leaderboard."""
 
 from datetime import UTC, datetime
-from typing import Any, cast
-from urllib.parse import urlencode, urlsplit
+from typing import cast
+from urllib.parse import urlencode
 
 from django.contrib import messages
-from django.contrib.auth import login
 from django.contrib.auth.decorators import login_required
-from django.contrib.auth.views import LoginView, redirect_to_login
+from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
-from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods, require_safe
 
 from characters.selectors import quote
 from characters.views import quote_page
 from trading import selectors
 from trading.binding import as_user
-from trading.forms import SignUpForm
 from trading.models import User
 from trading.orders import OrderError, asked_order, parse
 from trading.services import place_order
-from trading.tickets import TicketError
+from trading.tickets import TicketError, refusal
 from trading.tickets import preview as preview_order
 
 NO_ACCOUNT = "Staff accounts do not trade. Sign up as a trader to get a trading account."
+LEADERS = 100
 CONFLICTS = {"price_moved", "trade_id_reused"}
 
 
@@ -45,8 +42,9 @@ def trade(request: HttpRequest, pk: int) -> HttpResponse:
     except OrderError as error:
         return quote_page(request, character, order, TicketError(error.code, str(error)), 422)
     if not answer.success:
-        refusal = TicketError(answer.code, answer.message)
-        return quote_page(request, quote(pk), order, refusal, 409 if answer.code in CONFLICTS else 422)
+        return quote_page(
+            request, quote(pk), order, refusal(answer.code, answer.message), 409 if answer.code in CONFLICTS else 422
+        )
     verb = "Bought" if order.action == "buy" else "Sold"
     done = f"{verb} {int(order.quantity):,} × {character.name} at ฿{answer.price:,.2f}, fee ฿{answer.fee:,.2f}."
     if answer.replayed:
@@ -91,8 +89,10 @@ def history(request: HttpRequest) -> HttpResponse:
     before = _moment(request.GET.get("before", ""))
     with as_user(_user(request)):
         page = selectors.history(_user(request).pk, before)
+        fees = selectors.fees_paid(_user(request).pk)
     context = {
         "entries": page.entries,
+        "fees": fees,
         "next_url": "?" + urlencode({"before": page.before.isoformat()}) if page.before else None,
         "first_url": reverse("history") if before else None,
     }
@@ -101,48 +101,14 @@ def history(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def leaderboard(request: HttpRequest) -> HttpResponse:
-    """Show the richest traders."""
-    return render(request, "trading/leaderboard.html", {"leaders": selectors.leaders(request.user.pk)})
-
-
-@require_http_methods(["GET", "HEAD", "POST"])
-@sensitive_post_parameters()
-@never_cache
-def sign_up(request: HttpRequest) -> HttpResponse:
-    """Make a user with a trading account, and log him in."""
-    if request.user.is_authenticated:
-        return redirect("portfolio")
-    form = SignUpForm(request.POST if request.method == "POST" else None)
-    if request.method == "POST" and form.is_valid():
-        user = form.save()
-        login(request, user)
-        messages.success(request, f"Welcome, {user.username}. You have ฿100,000 of play money: pick a character.")
-        return redirect(_next(request) or "board")
-    return render(request, "trading/signup.html", {"form": form}, status=422 if form.is_bound else 200)
-
-
-class Login(LoginView):
-    """Log in; who is logged in already goes on."""
-
-    template_name = "trading/login.html"
-    redirect_authenticated_user = True
-
-    def form_invalid(self, form: Any) -> HttpResponse:
-        """Show the form again, as the refusal it is."""
-        response = super().form_invalid(form)
-        response.status_code = 422
-        return response
-
-    def get_redirect_url(self, request: HttpRequest | None = None) -> str:
-        """Return where to go on; the login page itself is no such place."""
-        url = super().get_redirect_url(request)
-        return "" if urlsplit(url).path == self.request.path else url
-
-
-def _next(request: HttpRequest) -> str:
-    """Return where the visitor came from, if it is a page of ours."""
-    url = request.GET.get("next", "")
-    return url if url_has_allowed_host_and_scheme(url, {request.get_host()}, require_https=request.is_secure()) else ""
+    """Show the richest traders, and the reader's own place further down. One query."""
+    ranked = selectors.leaders(request.user.pk, selectors.RANKED)
+    context = {
+        "leaders": ranked[:LEADERS],
+        "me": next((leader for leader in ranked if leader.is_me), None),
+        "ranked": selectors.RANKED,
+    }
+    return render(request, "trading/leaderboard.html", context)
 
 
 def _user(request: HttpRequest) -> User:
