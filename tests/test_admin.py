@@ -1,5 +1,6 @@
 """The admin as staff use it: what they can enter, what is the market's, and that nothing is deleted."""
 
+import re
 from decimal import Decimal
 from html.parser import HTMLParser
 from typing import Any
@@ -12,8 +13,8 @@ from django.http import HttpResponse
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from characters.models import BountyEvent, Character, Listing
-from crews.models import Crew
+from characters.models import BountyEvent, Character, Import, Listing
+from crews.models import Change, Crew
 from tests.factories import CharacterFactory, CrewFactory, UserFactory
 from tests.money import money_of, trade_by_sql
 from trading.models import Account, User
@@ -25,7 +26,9 @@ CREWS = "/admin/crews/crew/"
 USERS = "/admin/trading/user/"
 ACCOUNTS = "/admin/trading/account/"
 GROUPS = "/admin/auth/group/"
-LISTS = [CHARACTERS, CREWS, USERS, ACCOUNTS, GROUPS]
+CHANGES = "/admin/crews/change/"
+IMPORTS = "/admin/characters/import/"
+LISTS = [CHARACTERS, CREWS, USERS, ACCOUNTS, GROUPS, CHANGES, IMPORTS]
 PASSWORD = "a long enough one"
 
 
@@ -128,14 +131,18 @@ def test_a_superuser_logs_in_and_has_no_trading_account() -> None:
 
 def test_every_registered_model_has_pages_that_answer(staff: Client, held: User) -> None:
     Group.objects.create(name="Writers")
+    Import.objects.create(staff_id=held.pk, kind="crews", file_name="crews.csv", rows=1, state=Import.REFUSED)
     pages = ["/admin/", "/admin/password_change/"]
     for model in admin.site._registry:
         meta = model._meta
         first = model._default_manager.using("owner").first()
         assert first is not None, f"make a {meta.label} in this test"
         base = f"/admin/{meta.app_label}/{meta.model_name}/"
-        pages += [f"/admin/{meta.app_label}/", base, f"{base}{first.pk}/change/", f"{base}{first.pk}/history/"]
-        pages += [f"{base}add/"] if model is not Account else []
+        pages += [f"/admin/{meta.app_label}/", base]
+        pages += (
+            [f"{base}{first.pk}/change/", f"{base}{first.pk}/history/"] if model is not Change else [f"{base}{first.pk}/revert/"]
+        )
+        pages += [f"{base}add/"] if model not in (Account, Change) else []
     assert set(LISTS) <= set(pages)
     assert {page: staff.get(page).status_code for page in pages} == dict.fromkeys(pages, 200)
 
@@ -151,7 +158,7 @@ def test_lists_are_searched_and_filtered(staff: Client, luffy: Character, held: 
     assert rows_of(staff, CREWS, is_active__exact=1) == ["Straw Hats"]
     assert rows_of(staff, USERS, q="holder") == ["Holder"]
     assert rows_of(staff, USERS, is_staff__exact=0) == ["Holder"]
-    assert rows_of(staff, ACCOUNTS, q="holder") == [f"account {held.pk}"]
+    assert rows_of(staff, ACCOUNTS, q="holder") == ["account of Holder"]
     assert rows_of(staff, ACCOUNTS, q="nobody") == []
 
 
@@ -209,21 +216,30 @@ def test_a_change_of_description_moves_nothing_else(staff: Client, luffy: Charac
 def test_a_line_of_bounty_history_moves_bounty_price_and_market_cap(staff: Client, luffy: Character) -> None:
     url = f"{CHARACTERS}{luffy.pk}/change/"
     form = form_at(staff, url)
-    assert form.values["bounty_events-INITIAL_FORMS"] == "1"
-    new = {"bounty_events-TOTAL_FORMS": "2", "bounty_events-1-amount": "9000000", "bounty_events-1-chapter": "1053"}
-    submit(staff, url, form, **new)
+    assert form.values["bounty_events-INITIAL_FORMS"] == "0"
+    submit(staff, url, form, **{"bounty_events-0-amount": "9000000", "bounty_events-0-chapter": "1053"})
     luffy.refresh_from_db()
     assert (luffy.bounty, luffy.current_price, luffy.market_cap) == (9_000_000, 150, 150_000_000)
     assert Listing.objects.get(character=luffy).fundamental == 150
     assert list(BountyEvent.objects.order_by("id").values_list("amount", "chapter")) == [(4_000_000, None), (9_000_000, 1053)]
 
 
+def test_the_history_of_a_bounty_is_shown_newest_first(staff: Client, luffy: Character) -> None:
+    for amount, chapter in ((30_000_000, 96), (100_000_000, 213), (300_000_000, None)):
+        BountyEvent.objects.create(character=luffy, amount=amount, chapter=chapter)
+    page = staff.get(f"{CHARACTERS}{luffy.pk}/change/").content.decode()
+    assert re.findall(r"<tr><td>(฿[\d,]+)</td><td>([\w ]+)</td>", page) == [
+        ("฿300,000,000", "to be confirmed"), ("฿100,000,000", "213"), ("฿30,000,000", "96"), ("฿4,000,000", "to be confirmed"),
+    ]  # fmt: skip
+
+
 def test_bounty_history_is_not_rewritten(staff: Client, luffy: Character) -> None:
     url = f"{CHARACTERS}{luffy.pk}/change/"
     event = BountyEvent.objects.get()
-    forged = {"bounty_events-0-id": event.pk, "bounty_events-0-amount": "1", "bounty_events-0-DELETE": "on"}
-    submit(staff, url, form_at(staff, url), **forged)
-    assert BountyEvent.objects.get().amount == 4_000_000
+    line = {"bounty_events-0-id": event.pk, "bounty_events-0-amount": "1", "bounty_events-0-DELETE": "on"}
+    forged = {**form_at(staff, url).values, "bounty_events-INITIAL_FORMS": "1", **line, "_save": "Save"}
+    staff.post(url, forged)
+    assert BountyEvent.objects.get(pk=event.pk).amount == 4_000_000
 
 
 def test_the_bounty_itself_and_the_markets_fields_are_read_only(staff: Client, luffy: Character) -> None:
@@ -326,9 +342,16 @@ def test_the_account_page_shows_positions_and_ledger(staff: Client, held: User) 
     assert "<td>Luffy</td><td>3</td><td>303.00</td>" in page
     assert "<td>buy</td>" in page
     assert "<td>opening</td>" in page
-    assert "99697.00" in page.replace(",", "")
+    assert "99,697.00" in page
     with pytest.raises(ProgrammingError, match="No user is bound"):
         Account.objects.get(pk=held.pk)
+
+
+def test_the_account_page_shows_nothing_of_another(staff: Client, held: User) -> None:
+    other = UserFactory()
+    assert trade_by_sql(other.pk, other.pk, CharacterFactory(name="Nami").pk, "buy", 1)["success"]
+    pages = [staff.get(f"{ACCOUNTS}{pk}/change/").content.decode() for pk in (held.pk, other.pk)]
+    assert [("<td>Luffy</td>" in page, "<td>Nami</td>" in page) for page in pages] == [(True, False), (False, True)]
 
 
 def test_nobody_edits_adds_or_deletes_an_account(staff: Client, held: User) -> None:
@@ -450,6 +473,6 @@ def test_no_form_breaks_the_admin(staff: Client, luffy: Character) -> None:
         response = staff.post(url, {**form, name: value, "_save": "Save"})
         assert response.status_code < 500, name
     for amount, chapter in (("-1", "1"), ("9" * 30, "1"), ("1", "0"), ("1", "9" * 12), ("NaN", "x")):
-        line = {"bounty_events-TOTAL_FORMS": "2", "bounty_events-1-amount": amount, "bounty_events-1-chapter": chapter}
+        line = {"bounty_events-0-amount": amount, "bounty_events-0-chapter": chapter}
         assert staff.post(url, {**form, **line, "_save": "Save"}).status_code == 200, (amount, chapter)
     assert BountyEvent.objects.count() == 1

@@ -1,0 +1,107 @@
+"""What staff type about a character."""
+
+from typing import Any
+
+from django import forms
+from django.contrib.admin.widgets import AutocompleteSelect
+from django.core.exceptions import ValidationError
+from django.forms import ModelForm
+
+from characters.admin.reading import ReadField, ReadForm
+from characters.loading import COLUMNS, text
+from characters.models import Character
+
+READERS = COLUMNS["characters"]
+CHAPTER = "The chapter that told it, in digits. Empty: to be confirmed."
+
+
+class CharacterForm(ReadForm):
+    """A character."""
+
+    kind = "characters"
+    first_chapter = ReadField(
+        READERS["chapter"], help_text="The chapter of the first appearance, in digits. Empty: to be confirmed."
+    )
+
+    crew_chapter = ReadField(READERS["crew_chapter"], help_text=CHAPTER)
+    epithet_chapter = ReadField(READERS["epithet_chapter"], help_text=CHAPTER)
+    devil_fruit_chapter = ReadField(READERS["devil_fruit_chapter"], help_text=CHAPTER)
+
+    class Meta:
+        widgets = {
+            "description": forms.Textarea(attrs={"rows": 4, "cols": 60}),
+            "aliases": forms.TextInput(attrs={"class": "vLargeTextField"}),
+            "terms": forms.TextInput(attrs={"class": "vLargeTextField"}),
+        }
+        help_texts = {
+            "name": "The full name, such as Monkey D. Luffy. Every character has a name of its own.",
+            "crew": "Type a part of the crew's name. Empty: without a crew.",
+            "epithet": "What the newspapers call them, such as Pirate Hunter Zoro.",
+            "aliases": "Other spellings that people type, separated by commas: Zoro, Zolo, ゾロ.",
+            "terms": "Words to be found by that no page shows, parted by spaces: cook, warlord, yonko.",
+            "devil_fruit": "Such as Gum-Gum Fruit (Gomu Gomu no Mi). Empty: none is known.",
+            "description": "One or two sentences in our own words that spoil nothing beyond the first chapter.",
+            "is_active": "Untick to take the character off the pages; nothing is deleted.",
+            "is_tradeable": "Untick to stop buying and selling; holders keep their shares.",
+        }
+
+    def clean_aliases(self) -> list[str]:
+        """Read each alias as a file's would be."""
+        try:
+            aliases = [text(alias) for alias in self.cleaned_data.get("aliases") or [] if alias.strip()]
+        except ValueError as error:
+            sentence = str(error)
+            raise ValidationError(f"An alias {sentence}") from error
+        if any("|" in alias for alias in aliases):
+            raise ValidationError("Separate aliases by commas: a file has | between them.")
+        return aliases
+
+
+class NewCharacterForm(CharacterForm):
+    """A character with the bounty that it begins with."""
+
+    bounty = ReadField(
+        READERS["bounty"], help_text="In berries, in plain digits: 12345000, not 12,345,000. Empty: none is known."
+    )
+    chapter = ReadField(READERS["chapter"], label="Bounty chapter", help_text=CHAPTER)
+
+    def clean(self) -> dict[str, Any] | None:
+        """Refuse a chapter that dates no bounty."""
+        cleaned = super().clean()
+        if cleaned and cleaned.get("chapter") and cleaned.get("bounty") is None and "bounty" not in self.errors:
+            self.add_error("chapter", "This dates a bounty, but there is none.")
+        return cleaned
+
+
+class BountyForm(ModelForm):
+    """News of a bounty."""
+
+    amount = ReadField(READERS["bounty"], help_text="In berries. Empty: nobody knows.")
+    chapter = ReadField(READERS["chapter"], help_text=CHAPTER)
+
+
+class MemberForm(NewCharacterForm):
+    """A character typed inside its crew's form."""
+
+    class Meta(CharacterForm.Meta):
+        model = Character
+        fields = ("name", "epithet", "aliases", "devil_fruit", "bounty", "chapter", "first_chapter", "description")
+
+
+class ListForm(ReadForm):
+    """A row of the list."""
+
+    kind = "characters"
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for field in self.fields.values():
+            field.widget.attrs["aria-label"] = f"{field.label} of {self.instance}"
+
+
+class TypedSelect(AutocompleteSelect):
+    """A box to type in that says what to type, also to a screen reader."""
+
+    def build_attrs(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """Fill the empty box with words."""
+        return {**super().build_attrs(*args, **kwargs), "data-placeholder": "Type a part of the name"}

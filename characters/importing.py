@@ -1,0 +1,144 @@
+"""What a file would do, and doing exactly that."""
+
+import hashlib
+from typing import Any, NamedTuple
+
+from django.db import IntegrityError, OperationalError, connection, transaction
+
+from characters.loading import Problem, Table
+from characters.models import Character, Import
+from characters.services import table_columns, unknown_crews, write_characters, write_crews
+from characters.sheets import read_sheet
+from crews.changes import bind_staff, label, said
+from crews.models import Crew
+
+KEPT_PROBLEMS = 200
+
+
+class Line(NamedTuple):
+    """One row that is new or changes something: (column, before, after) of each that differs."""
+
+    line: int
+    name: str
+    what: str
+    moved: list[tuple[str, Any, Any]]
+
+    @property
+    def told(self) -> list[tuple[str, str, str]]:
+        """The same as a person reads it."""
+        return [(label(column), said(column, before, {}), said(column, after, {})) for column, before, after in self.moved]
+
+
+class Preview(NamedTuple):
+    """What a file would do. digest: of all of it, so that nothing else is done on confirmation.
+
+    problems: why it can no longer be imported, as sentences; empty when it can.
+    """
+
+    problems: list[str]
+    lines: list[Line]
+    new: int
+    changed: int
+    unchanged: int
+    digest: str
+
+
+def receive(staff: Any, name: str, content: bytes) -> Import:
+    """Record a file: with what it would do, or with why it is refused."""
+    record = Import(staff_id=staff.pk, file_name=name[-100:], kind="", rows=0, state=Import.REFUSED)
+    try:
+        table = read_sheet(name, content)
+    except ValueError as error:
+        record.problems = [str(error)]
+    else:
+        problems = problems_of(table)
+        record.kind, record.rows = table.kind, len(table.rows) + len({p.line for p in table.problems})
+        record.problems = sentences(problems)
+        if not problems:
+            record.state, record.content = Import.PREVIEWED, content
+    Import.objects.filter(state=Import.PREVIEWED, staff_id=staff.pk).update(state=Import.DISMISSED, content=None)
+    record.save()
+    return record
+
+
+def preview_of(record: Import) -> Preview:
+    """Return what a recorded file would do now. Three queries at most."""
+    return preview(read_sheet(record.file_name, bytes(record.content or b"")))
+
+
+def confirm(pk: int, staff: Any, digest: str) -> Import:
+    """Import exactly what the preview of this digest showed, all or nothing. Raises ValueError with a sentence.
+
+    Locks the record, then the rows that are there already.
+    """
+    try:
+        with transaction.atomic():
+            with connection.cursor() as cursor:
+                cursor.execute("SET LOCAL statement_timeout = '60s'")
+            bind_staff(staff)
+            return _confirm(Import.objects.select_for_update(no_key=True).get(pk=pk), digest)
+    except IntegrityError as error:
+        raise ValueError(
+            "Somebody added one of these names meanwhile. Nothing was imported: look again, then confirm."
+        ) from error
+    except OperationalError as error:
+        raise ValueError("Somebody else is changing these rows just now. Nothing was imported: try again.") from error
+
+
+def _confirm(record: Import, digest: str) -> Import:
+    if record.state != Import.PREVIEWED:
+        raise ValueError(f"This file was {record.state} already.")
+    table = read_sheet(record.file_name, bytes(record.content or b""))
+    names = [row["name"] for row in table.rows.values()]
+    model: Any = Crew if table.kind == "crews" else Character
+    list(model.objects.filter(name__in=names).order_by("pk").select_for_update(no_key=True, of=("self",)).values_list("pk"))
+    now = preview(table)
+    if now.problems or now.digest != digest:
+        raise ValueError("The market changed since this preview. Nothing was imported: look at the new preview, then confirm.")
+    if table.kind == "crews":
+        write_crews(table, "default")
+    else:
+        write_characters(table, "default")
+    record.state, record.content = Import.IMPORTED, None
+    record.save(update_fields=("state", "content"))
+    return record
+
+
+def problems_of(table: Table) -> list[Problem]:
+    """Return all that is refused, by line."""
+    orphans = unknown_crews(table, "default") if table.kind == "characters" else []
+    return sorted([*table.problems, *orphans])
+
+
+def sentences(problems: list[Problem]) -> list[str]:
+    """Return the problems as sentences, at most 200 of them."""
+    more = [f"and {len(problems) - KEPT_PROBLEMS:,} more."] if len(problems) > KEPT_PROBLEMS else []
+    return [*map(str, problems[:KEPT_PROBLEMS]), *more]
+
+
+def preview(table: Table) -> Preview:
+    """Return what a table would do. Three queries at most."""
+    columns = sorted(table_columns(table) - {"history"}) + (["bounty"] if "history" in table_columns(table) else [])
+    known = _known_crews(table) if table.kind == "crews" else _known_characters(table)
+    lines = []
+    for number, row in table.rows.items():
+        after = {**row, "bounty": (row.get("history") or [(None, None)])[-1][0]}
+        before = known.get(row["name"])
+        moved = [(c, before[c] if before else None, after[c]) for c in columns if not before or before[c] != after[c]]
+        if moved:
+            lines.append(Line(number, row["name"], "changed" if before else "new", moved))
+    new = sum(line.what == "new" for line in lines)
+    digest = hashlib.sha256(repr([(line, table.rows[line.line]) for line in lines]).encode()).hexdigest()
+    return Preview(sentences(problems_of(table)), lines, new, len(lines) - new, len(table.rows) - len(lines), digest)
+
+
+def _known_crews(table: Table) -> dict[str, dict[str, Any]]:
+    names = [row["name"] for row in table.rows.values()]
+    return {row["name"]: row for row in Crew.objects.filter(name__in=names).values("name", *table_columns(table))}
+
+
+def _known_characters(table: Table) -> dict[str, dict[str, Any]]:
+    names = [row["name"] for row in table.rows.values()]
+    columns = table_columns(table) - {"history", "crew"}
+    rows = Character.objects.filter(name__in=names).values("name", "bounty", "crew__name", *columns)
+    return {row["name"]: {**row, "crew": row["crew__name"] or ""} for row in rows}
