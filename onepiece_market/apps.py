@@ -1,6 +1,9 @@
 """App configuration."""
 
-from django.apps import AppConfig
+from typing import Any
+
+from django.apps import AppConfig, apps
+from django.db.models.signals import post_migrate
 from django.urls import register_converter
 
 
@@ -14,3 +17,12 @@ class MarketConfig(AppConfig):
         from onepiece_market.input import IdConverter
 
         register_converter(IdConverter, "id")
+        post_migrate.connect(_after_migrations, sender=apps.get_app_config("trading"))
+
+
+def _after_migrations(using: str, **_: Any) -> None:
+    """Make the staff's group where the schema was migrated: its permissions are there by then."""
+    from onepiece_market.desk.group import make_desk_group
+
+    if using != "default":
+        make_desk_group(using)

@@ -1,9 +1,8 @@
 """Settings. Every environment variable is read here and only here; `.env.example` lists them all."""
 
-import secrets
 import sys
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 import environ
@@ -11,6 +10,9 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.csp import CSP
 
 from onepiece_market import embedded
+from onepiece_market.databases import database
+from onepiece_market.mailers import mailer
+from onepiece_market.secret_key import kept_key
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
@@ -22,39 +24,29 @@ if "pytest" in sys.modules:
     MARKET_HOME /= "test"
 
 
-def _secret_key() -> str:
-    """Return the key kept in MARKET_HOME, made on first use; two first starts at once agree on one."""
-    path = MARKET_HOME / "secret_key"
-    try:
-        MARKET_HOME.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ImproperlyConfigured(f"MARKET_HOME={MARKET_HOME} is no folder that can be used: {error.strerror}.") from error
-    if not path.exists():
-        mine = path.with_name(f"secret_key.{secrets.token_hex(8)}")
-        mine.touch(mode=0o600)
-        mine.write_text(secrets.token_urlsafe(50))
-        try:
-            path.hardlink_to(mine)
-        except FileExistsError:
-            pass
-        finally:
-            mine.unlink()
-    return path.read_text()
+def _count(variable: str, default: int) -> int:
+    """Return a whole number. Raises ImproperlyConfigured."""
+    text = env.str(variable, str(default))
+    if not (text.isascii() and text.isdigit()):
+        raise ImproperlyConfigured(f"{variable} must be a whole number, such as {default}.")
+    return int(text)
 
 
 SITE_URL = env.str("SITE_URL", "http://127.0.0.1:8000")
-SECRET_KEY = env.str("SECRET_KEY", "") or _secret_key()
+SECRET_KEY = env.str("SECRET_KEY", "") or kept_key(MARKET_HOME)
 DEBUG = env.bool("DEBUG", False)
 ALLOWED_HOSTS = ["127.0.0.1", "localhost", "[::1]", urlsplit(SITE_URL).hostname or "localhost"]
 CSRF_TRUSTED_ORIGINS = [SITE_URL] if SITE_URL.startswith("https:") else []
 
 INSTALLED_APPS = [
-    "django.contrib.admin",
+    "onepiece_market.desk.apps.DeskConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.postgres",
+    "django.contrib.staticfiles",
+    "axes",
     "onepiece_market",
     "onepiece_market.lab",
     "onepiece_market.monitoring",
@@ -66,14 +58,19 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    # BREACH needs a secret beside reflected text: Django masks the CSRF token anew each time and pads the answer at random.
+    "django.middleware.gzip.GZipMiddleware",
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
     "onepiece_market.input.refuse_nul",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "trading.seen.note_visits",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "onepiece_market.refusals.explain_405",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "axes.middleware.AxesMiddleware",
 ]
 
 ROOT_URLCONF = "onepiece_market.urls"
@@ -96,6 +93,7 @@ TEMPLATES = [
     },
     {  # the admin
         "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "onepiece_market" / "desk" / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {"context_processors": CONTEXT_PROCESSORS},
     },
@@ -106,41 +104,13 @@ EMBEDDED_POSTGRES = "DATABASE_URL" not in env.ENVIRON
 EMBEDDED_VALKEY = "REDIS_URL" not in env.ENVIRON
 SERVERS = embedded.layout(MARKET_HOME)
 
-
-def _from_url(variable: str, role: str) -> dict[str, Any]:
-    """Return what Django needs to connect. Raises ImproperlyConfigured."""
-    try:
-        url = env.str(variable)
-        if url.startswith(("postgres://", "postgresql://")):
-            return dict(env.db_url_config(url))
-    except (ImproperlyConfigured, ValueError):
-        pass
-    raise ImproperlyConfigured(f"{variable} must look like postgres://{role}:password@host:5432/database.")
-
-
-def _database(variable: str, role: str) -> dict[str, Any]:
-    """Return one alias from its URL, or the embedded server's."""
-    if EMBEDDED_POSTGRES:
-        place: dict[str, Any] = {"NAME": "onepiece_market", "USER": role, "HOST": str(SERVERS.sockets), "PORT": 5432}
-    else:
-        place = _from_url(variable, role)
-    options = {"application_name": role, "connect_timeout": 5}
-    return {
-        **place,
-        "ENGINE": "django.db.backends.postgresql",
-        "CONN_MAX_AGE": 60,
-        "CONN_HEALTH_CHECKS": True,  # a restarted server costs one reconnect, not an error page
-        "OPTIONS": {**place.get("OPTIONS", {}), **options},
-    }
-
-
 if not EMBEDDED_POSTGRES and "DATABASE_OWNER_URL" not in env.ENVIRON:
     raise ImproperlyConfigured(
         "DATABASE_URL (role market_app) needs DATABASE_OWNER_URL (role market_owner) beside it; see .env.example."
     )
 DATABASES = {
-    "default": {**_database("DATABASE_URL", "market_app"), "TEST": {"MIRROR": "owner"}},
-    "owner": _database("DATABASE_OWNER_URL", "market_owner"),
+    "default": {**database(env, "DATABASE_URL", "market_app", SERVERS), "TEST": {"MIRROR": "owner"}},
+    "owner": database(env, "DATABASE_OWNER_URL", "market_owner", SERVERS),
 }
 DATABASE_ROUTERS = ["onepiece_market.routers.OwnerMigrates"]
 DEFAULT_AUTO_FIELD = "django.db.models.AutoField"  # the module's ids are integer
@@ -181,14 +151,57 @@ AUTH_PASSWORD_VALIDATORS = [
     for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
 ]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
+PASSWORD_RESET_TIMEOUT = 86_400  # seconds
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "portfolio"
 LOGOUT_REDIRECT_URL = "board"
 
+# New accounts of one address (of IPv6: one /64 network) a day.
+MARKET_GUESTS_PER_DAY = _count("MARKET_GUESTS_PER_DAY", 20)
+MARKET_SIGNUPS_PER_DAY = _count("MARKET_SIGNUPS_PER_DAY", 50)
+MARKET_GUEST_DAYS = 7  # without a visit; then the account is closed
+MARKET_TRUSTED_PROXIES = _count("MARKET_TRUSTED_PROXIES", 0)
+
+# Guessing passwords: counted in PostgreSQL, by name and address (trading/lockout.py adds the address alone).
+AXES_HANDLER = "trading.lockout.TwoLimits"
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_FAILURE_LIMIT = 6
+AXES_COOLOFF_TIME = timedelta(minutes=15)
+AXES_RESET_ON_SUCCESS = True
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False  # who keeps trying is not locked out for ever
+AXES_CLIENT_IP_CALLABLE = "trading.addresses.client_address"
+AXES_USERNAME_CALLABLE = "trading.lockout.login_name"
+AXES_LOCKOUT_CALLABLE = "trading.lockout.locked_out"
+AXES_DISABLE_ACCESS_LOG = True  # who logged in from where is nobody's business
+AXES_ENABLE_ADMIN = False  # a lock ends by itself, after a quarter of an hour
+AXES_VERBOSE = False  # nor the server log's
+AXES_SENSITIVE_PARAMETERS = [  # not kept of a failed attempt
+    "username", "ip_address", "csrfmiddlewaretoken", "code", "old_password", "new_password1", "new_password2",
+]  # fmt: skip
+
+# Letters are printed by the server unless EMAIL_URL names a way to send them.
+try:
+    MAILERS = {"default": mailer(env.email_url("EMAIL_URL", "consolemail://"))}
+except (ImproperlyConfigured, ValueError) as error:
+    raise ImproperlyConfigured("EMAIL_URL must look like smtp+tls://user:password@host:587, or consolemail://.") from error
+DEFAULT_FROM_EMAIL = f"One Piece Market <noreply@{urlsplit(SITE_URL).hostname}>"
+
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_TZ = True
+
+# `up` collects the files of all apps into STATIC_ROOT, compressed and named by their content; wsgi.py serves them.
 STATIC_URL = "/static/"
+STATIC_ROOT = MARKET_HOME / "static"
+_STORAGE = "django.contrib.staticfiles.storage.StaticFilesStorage"  # tests collect nothing
+if "pytest" not in sys.modules:
+    _STORAGE = "whitenoise.storage.CompressedManifestStaticFilesStorage"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": _STORAGE},
+}
+
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 
 # The admin's own pages pass the same policy.
@@ -207,7 +220,8 @@ if SITE_URL.startswith("https:"):
     SECURE_HSTS_SECONDS = 31_536_000
     SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = True
 
-DATA_UPLOAD_MAX_MEMORY_SIZE = 1_048_576
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1_048_576  # a form without its files; what a file may have is said in characters/sheets.py
+FILE_UPLOAD_MAX_MEMORY_SIZE = 2_621_440  # a larger file is on disk while it is read
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,

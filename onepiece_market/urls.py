@@ -3,9 +3,6 @@
 from django.contrib import admin
 from django.urls import include, path
 
-admin.site.site_header = admin.site.site_title = "One Piece Market"
-admin.site.index_title = "Staff's desk"
-
 urlpatterns = [
     path("admin/", admin.site.urls),
     path("", include("onepiece_market.monitoring.urls")),

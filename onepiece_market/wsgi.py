@@ -5,10 +5,19 @@ import multiprocessing.process
 import os
 import threading
 
+from django.conf import settings
 from django.core.wsgi import get_wsgi_application
+from whitenoise import WhiteNoise
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "onepiece_market.settings")
-application = get_wsgi_application()
+application = WhiteNoise(
+    get_wsgi_application(),
+    root=settings.STATIC_ROOT,
+    prefix=settings.STATIC_URL,
+    allow_all_origins=False,
+    immutable_file_test=r"\.[0-9a-f]{12}\.",  # named by its content: to be kept for ever
+    add_headers_function=lambda headers, path, url: headers.add_header("X-Content-Type-Options", "nosniff"),
+)
 
 
 def _follow(parent: multiprocessing.process.BaseProcess) -> None:

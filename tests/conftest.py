@@ -10,7 +10,10 @@ from django.db import connections
 import sql
 from onepiece_market import servers
 
-FLUSH = "TRUNCATE users, crews, characters, order_flow, auth_group, django_session RESTART IDENTITY CASCADE"
+FLUSH = (
+    "TRUNCATE users, crews, characters, order_flow, changes, imports, daily_counts, axes_accessattempt, auth_group,"
+    " django_session RESTART IDENTITY CASCADE"
+)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -35,7 +38,7 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[N
     connections["owner"].ops.sql_flush = lambda *args, **kwargs: [FLUSH]
     assert connections["owner"].settings_dict["NAME"].startswith("test_"), "never touch the real database"
     with django_db_blocker.unblock(), connections["owner"].cursor() as cursor:
-        cursor.execute("GRANT TRUNCATE ON ledger_entries TO market_owner")
+        cursor.execute("GRANT TRUNCATE ON ledger_entries, changes TO market_owner")
     yield
     connections["default"].close()
 
@@ -53,12 +56,12 @@ def broken_trade(transactional_db: None) -> Iterator[Callable[[str, str], None]]
 
     def run(text: str) -> None:
         with connections["owner"].cursor() as cursor:
-            cursor.execute(text.replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION"))
+            cursor.execute(sql.again(text))
 
     def break_guard(guard: str, instead: str) -> None:
-        text = sql.read("functions/execute_trade")
+        text = sql.read("functions/execute_trade", 2)
         assert text.count(guard) == 1, guard
         run(text.replace(guard, instead))
 
     yield break_guard
-    run(sql.read("functions/execute_trade"))
+    run(sql.read("functions/execute_trade", 2))

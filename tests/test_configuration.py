@@ -16,7 +16,10 @@ from django.contrib.sessions.backends.cached_db import SessionStore
 from django.core.cache import caches  # noqa: TID251  the aliases themselves are tested
 
 ROOT = Path(settings.BASE_DIR)
-VARIABLES = ("MARKET_HOME", "DATABASE_URL", "DATABASE_OWNER_URL", "REDIS_URL", "SITE_URL", "SECRET_KEY", "DEBUG")
+VARIABLES = (
+    "MARKET_HOME", "DATABASE_URL", "DATABASE_OWNER_URL", "REDIS_URL", "SITE_URL", "SECRET_KEY", "DEBUG",
+    "MARKET_TRUSTED_PROXIES", "MARKET_GUESTS_PER_DAY", "MARKET_SIGNUPS_PER_DAY", "EMAIL_URL",
+)  # fmt: skip
 embedded_only = pytest.mark.skipif(not settings.EMBEDDED_POSTGRES, reason="needs the embedded server's roles")
 
 
@@ -68,6 +71,9 @@ def fails_in_one_sentence(**variables: str) -> str:
         ({"REDIS_URL": ""}, "REDIS_URL must look like redis://"),
         ({"REDIS_URL": "redis://127.0.0.1:port"}, "REDIS_URL "),
         ({"REDIS_URL": "redis://127.0.0.1:1"}, "REDIS_URL cannot be "),
+        ({"MARKET_GUESTS_PER_DAY": "many"}, "MARKET_GUESTS_PER_DAY must be a whole number"),
+        ({"EMAIL_URL": "pigeon://loft"}, "EMAIL_URL must look like smtp"),
+        ({"EMAIL_URL": "smtp://host:port"}, "EMAIL_URL must look like smtp"),
         ({"MARKET_HOME": str(ROOT / "manage.py"), "SECRET_KEY": "x" * 50}, "manage.py is not a folder."),
         ({"MARKET_HOME": str(ROOT / "manage.py")}, "manage.py"),
     ],
@@ -110,7 +116,7 @@ def test_the_right_roles_and_servers_pass() -> None:
 def test_production_settings_pass_djangos_deployment_checks() -> None:
     key = "".join(chr(33 + n) for n in range(60))
     strict = ("check", "--deploy", "--fail-level", "WARNING")
-    result = manage(*strict, SITE_URL="https://market.example", SECRET_KEY=key)
+    result = manage(*strict, SITE_URL="https://market.example", SECRET_KEY=key, EMAIL_URL="smtp://mail.example:25")
     assert (result.returncode, result.stderr) == (0, "")
     assert "security.W" in manage(*strict, SITE_URL="http://market.example", SECRET_KEY=key).stderr  # the control
 
@@ -123,7 +129,7 @@ def read_by_settings() -> set[str]:
     found: set[str] = set()
     for node in ast.walk(ast.parse((ROOT / "onepiece_market" / "settings.py").read_text())):
         first: ast.expr | None = None
-        if isinstance(node, ast.Call) and re.match(r"env(\.(?!read_env)|$)|_database$", ast.unparse(node.func)):
+        if isinstance(node, ast.Call) and re.match(r"env(\.(?!read_env)|$)|_(database|count)$", ast.unparse(node.func)):
             first = node.args[0] if node.args else None
         elif isinstance(node, ast.Compare) and ast.unparse(node.comparators[0]) == "env.ENVIRON":
             first = node.left
@@ -138,6 +144,18 @@ def test_the_example_lists_exactly_the_variables_that_are_read() -> None:
     assert sorted(listed) == sorted(VARIABLES)
 
 
+def test_the_limits_that_the_example_names_hold_without_it() -> None:
+    example = dict(re.findall(r"^#(MARKET_[A-Z_]+)=([0-9]+)$", (ROOT / ".env.example").read_text(), re.MULTILINE))
+    assert len(example) == 3
+    code = f"from django.conf import settings; print(*(getattr(settings, name) for name in {list(example)}))"
+    assert manage("shell", "-v0", "-c", code).stdout.split() == [*example.values()]
+
+
+def test_letters_are_printed_unless_a_way_to_send_them_is_named() -> None:
+    code = "from django.conf import settings; print(settings.MAILERS['default']['BACKEND'])"
+    assert manage("shell", "-v0", "-c", code).stdout == "django.core.mail.backends.console.EmailBackend\n"
+
+
 def tracked() -> list[str]:
     """Return the files of the repository."""
     listing = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False)
@@ -147,7 +165,7 @@ def tracked() -> list[str]:
 
 
 def test_only_settings_read_the_environment() -> None:
-    reading = re.compile(r"os\.environ|getenv|environ\.Env|\benv\(|\benv\.(str|bool|int|list|url|db_url)\(")
+    reading = re.compile(r"os\.environ|getenv|environ\.Env|\benv\(|\benv\.\w+\(|_count\(")
     readers = {
         name: [line.strip() for line in (ROOT / name).read_text().splitlines() if reading.search(line)]
         for name in tracked()

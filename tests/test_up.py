@@ -1,74 +1,22 @@
 """`manage.py up` as a newcomer and a careless operator meet it. Servers of its own, in a home of its own."""
 
+import gzip
 import os
 import re
-import signal
-import socket
 import subprocess
 import sys
-import time
-import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from pathlib import Path
+from email.message import Message
 
 import psutil
 import pytest
 from django.conf import settings
 
 from onepiece_market import embedded
+from tests.up import Up
 
 pytestmark = pytest.mark.skipif(not settings.EMBEDDED_POSTGRES, reason="tests the embedded start")
-
-
-class Up:
-    """One home, and the command running in it."""
-
-    def __init__(self, home: Path) -> None:
-        self.home = home
-        with socket.socket() as s:
-            s.bind(("127.0.0.1", 0))
-            self.port = s.getsockname()[1]
-        self.process: subprocess.Popen[str] | None = None
-
-    def start(self, *arguments: str) -> str:
-        """Start, wait for the address, return what was said."""
-        self.process = subprocess.Popen(
-            [sys.executable, "manage.py", "up", "--port", str(self.port), *arguments],
-            env=os.environ | {"MARKET_HOME": str(self.home)}, cwd=settings.BASE_DIR, start_new_session=True,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        )  # fmt: skip
-        said = ""
-        assert self.process.stdout
-        for line in self.process.stdout:
-            said += line
-            if "is open at" in line:
-                return said
-        raise AssertionError(said)
-
-    def status(self) -> int:
-        """Return the status of the board, waiting until a worker answers."""
-        deadline = time.monotonic() + 20
-        while True:
-            try:
-                with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/", timeout=5) as page:
-                    return int(page.status)
-            except urllib.error.HTTPError as error:
-                return error.code
-            except OSError:
-                if time.monotonic() > deadline:
-                    raise
-
-    def workers(self) -> list[psutil.Process]:
-        """Return the processes that serve."""
-        assert self.process
-        return [p for p in psutil.Process(self.process.pid).children() if "up" in p.cmdline()]
-
-    def stop(self) -> int:
-        """Press Ctrl-C: the signal goes to the whole group."""
-        assert self.process
-        os.killpg(self.process.pid, signal.SIGINT)
-        return self.process.wait(30)
 
 
 @pytest.fixture(scope="module")
@@ -91,6 +39,32 @@ def test_the_first_start_says_what_it_does_and_serves(up: Up) -> None:
     assert re.search(r"Staff account nami, password \(shown once\): \S{12,}", said)
     assert up.status() == 200
     assert len(up.workers()) == 2
+
+
+def travelled(address: str) -> tuple[bytes, Message]:
+    """Return what travels for this address, compressed as a browser asks for it, and its headers."""
+    with urllib.request.urlopen(urllib.request.Request(address, headers={"Accept-Encoding": "gzip"}), timeout=10) as answer:
+        return answer.read(), answer.headers
+
+
+@pytest.mark.parametrize("page", ["/", "/characters/1/"])
+def test_a_page_with_all_its_files_travels_in_60_kb_and_the_files_are_kept(up: Up, page: str) -> None:
+    body, headers = travelled(up.url + page)
+    assert headers["Content-Encoding"] == "gzip"
+    files = set(re.findall(r'(?:href|src)="(/static/[^"#]+)', gzip.decompress(body).decode()))
+    assert len(files) >= 4
+    weights = [len(body)]
+    for file in files:
+        content, headers = travelled(up.url + file)
+        assert headers["Content-Encoding"] == "gzip", file
+        assert "immutable" in headers["Cache-Control"]
+        assert "max-age=3" in headers["Cache-Control"]
+        weights.append(len(content))
+    assert sum(weights) <= 60_000
+
+
+def test_a_file_whose_name_does_not_tell_its_content_is_not_kept_for_ever(up: Up) -> None:
+    assert "immutable" not in travelled(f"{up.url}/static/market.css")[1]["Cache-Control"]
 
 
 def test_a_taken_port_is_one_sentence(up: Up) -> None:

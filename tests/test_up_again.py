@@ -11,7 +11,8 @@ import pytest
 from django.conf import settings
 
 from onepiece_market import embedded
-from tests.test_up import Up, servers
+from tests.test_up import servers
+from tests.up import Up
 
 pytestmark = pytest.mark.skipif(not settings.EMBEDDED_POSTGRES, reason="tests the embedded start")
 

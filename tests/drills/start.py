@@ -22,9 +22,10 @@ HEAD = Path(__file__).resolve().parents[2]
 class Market:
     """One clone with a home and a package cache of its own."""
 
-    def __init__(self, folder: Path) -> None:
-        self.clone, self.home = folder / "market", folder / "home"
-        subprocess.run(["git", "clone", "-q", str(HEAD), str(self.clone)], check=True)
+    def __init__(self, folder: Path, commit: str = "HEAD") -> None:
+        self.clone, self.home = folder / commit, folder / "home"
+        subprocess.run(["git", "clone", "-q", "--no-checkout", str(HEAD), str(self.clone)], check=True)
+        subprocess.run(["git", "-C", str(self.clone), "checkout", "-q", commit], check=True)
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("MARKET_", "DATABASE_", "REDIS_", "UV_", "VIRTUAL_ENV"))}
         self.environment = kept | {"MARKET_HOME": str(self.home), "UV_CACHE_DIR": str(folder / "cache")}
 
@@ -52,6 +53,11 @@ class Market:
         """Read one page."""
         opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(CookieJar()))
         opener.open(f"http://127.0.0.1:{self.port}{path}", timeout=20).read()
+
+    def manage(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run a command of this market beside it."""
+        command = ["uv", "run", "-q", "manage.py", *arguments]
+        return subprocess.run(command, cwd=self.clone, env=self.environment, capture_output=True, text=True, check=False)
 
     def processes(self) -> list[psutil.Process]:
         """Return everything that belongs to this market: the command's children, and both servers with theirs."""

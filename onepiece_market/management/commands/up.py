@@ -8,10 +8,8 @@ import threading
 from argparse import ArgumentParser
 from functools import partial
 from io import StringIO
-from pathlib import Path
 from typing import Any
 
-import django.contrib.admin
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
@@ -21,10 +19,8 @@ from granian.constants import Interfaces
 from granian.log import LogLevels
 
 from characters.models import Character
-from onepiece_market.jinja import STATIC
 from trading.models import User
 
-ADMIN_STATIC = Path(django.contrib.admin.__file__).parent / "static" / "admin"
 WORKERS = 2
 THREADS = 4
 
@@ -54,6 +50,7 @@ class Command(BaseCommand):
         call_command("check", databases=["default", "owner"], stdout=StringIO())
         self.stdout.write("Bringing the database up to date")
         call_command("migrate", verbosity=0, interactive=False)
+        call_command("collectstatic", verbosity=0, interactive=False)
         if not Character.objects.using("owner").exists():  # later the characters are the staff's: a renamed one stays renamed
             call_command("load_characters", stdout=self.stdout, stderr=self.stderr)
         if options["admin"]:
@@ -93,8 +90,6 @@ class Command(BaseCommand):
             blocking_threads=THREADS,
             respawn_failed_workers=True,
             workers_kill_timeout=10,
-            static_path_route=["/static/admin", "/static"],
-            static_path_mount=[ADMIN_STATIC, STATIC],
             log_level=LogLevels.warning,
         )
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # SIGHUP: a closed terminal

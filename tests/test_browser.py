@@ -1,0 +1,429 @@
+"""The site in a real browser, on the market that `up` starts: every page by axe, and whole visits."""
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from axe_playwright_python.base import AXE_SCRIPT
+from django.conf import settings
+from playwright.sync_api import Browser, ConsoleMessage, Error, Page, Route, expect
+
+from tests.browser import THEMES, WIDTHS, chromium, executable, open_page
+from tests.up import Up
+
+pytestmark = [
+    pytest.mark.skipif(not settings.EMBEDDED_POSTGRES, reason="meets the market that `up` starts"),
+    pytest.mark.skipif(executable() is None and "CI" not in os.environ, reason="no Chromium found: set CHROMIUM to its path"),
+]
+SECRET = "a-long-way-to-laugh-tale"
+ARTEFACTS = settings.MARKET_HOME / "screenshots"
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+STRANGER = (
+    "/", "/?q=zolo", "/?q=xyzzyq", "/?sort=bounty", "/?min_price=abc", "/characters/1/", "/characters/2/", "/crews/", "/crews/1/",
+    "/compare/", "/compare/?a=1&b=2", "/leaderboard/", "/try/", "/signup/", "/login/", "/recover/", "/reset/", "/nowhere/",
+)  # fmt: skip
+STATUS = {"/nowhere/": 404, "/?min_price=abc": 400}  # of the pages below and above that are refusals
+TRADER = (
+    "/", "/characters/2/", "/portfolio/", "/history/", "/leaderboard/", "/account/", "/account/codes/", "/account/delete/",
+    "/logout/",
+)  # fmt: skip
+GUEST = ("/portfolio/", "/history/", "/account/", "/account/delete/", "/logout/")
+STAFF = (
+    "/admin/", "/admin/characters/character/", "/admin/characters/character/?q=zoro", "/admin/characters/character/1/change/",
+    "/admin/characters/character/add/", "/admin/crews/crew/", "/admin/crews/crew/1/change/", "/admin/trading/user/",
+    "/admin/characters/import/add/", "/admin/crews/change/", "/admin/characters/character/1/history/",
+)  # fmt: skip
+
+
+class Market(NamedTuple):
+    """A running market and its staff account."""
+
+    url: str
+    password: str
+
+
+@pytest.fixture(scope="module")
+def market(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Market]:
+    up = Up(tmp_path_factory.mktemp("browser"))
+    password = re.search(r"shown once\): (\S+)", up.start("--admin", "boss"))
+    assert password
+    yield Market(up.url, password[1])
+    up.stop()
+
+
+@pytest.fixture(scope="module")
+def browser(market: Market) -> Iterator[Browser]:
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def stranger(browser: Browser, market: Market) -> Page:
+    return open_page(browser, market.url)
+
+
+@pytest.fixture(scope="module")
+def trader(browser: Browser, market: Market) -> Page:
+    """Return the page of a trader who was a guest, with one position."""
+    page = open_page(browser, market.url)
+    become_guest(page)
+    buy(page, "zoro", 4)
+    keep_account(page, "trader")
+    return page
+
+
+@pytest.fixture(scope="module")
+def guest(browser: Browser, market: Market) -> Page:
+    page = open_page(browser, market.url)
+    become_guest(page)
+    return page
+
+
+@pytest.fixture(scope="module")
+def boss(browser: Browser, market: Market) -> Page:
+    page = open_page(browser, market.url)
+    page.goto("/admin/login/")
+    page.get_by_label("Username").fill("boss")
+    page.get_by_label("Password").fill(market.password)
+    page.get_by_role("button", name="Log in").click()
+    return page
+
+
+def become_guest(page: Page) -> None:
+    """Press the one button of the first visit."""
+    page.goto("/")
+    page.get_by_role("button", name="Try with ฿100,000").first.click()
+
+
+def keep_account(page: Page, name: str) -> None:
+    """Sign up as the guest one is."""
+    page.goto("/signup/")
+    page.get_by_label("Username").fill(name)
+    for field in page.locator("input[type=password]").all():
+        field.fill(SECRET)
+    page.get_by_role("button", name=re.compile("Sign up|Keep")).click()
+    expect(page.locator(".notice").first).to_be_visible()
+
+
+def buy(page: Page, words: str, quantity: int) -> None:
+    """Search, open the first result, and buy."""
+    page.goto(f"/?q={words}")
+    page.locator(".character a.name").first.click()
+    page.get_by_label("Quantity").fill(str(quantity))
+    page.get_by_role("button", name=re.compile("^(Place|Buy)")).click()
+    expect(page.locator(".notice").first).to_contain_text("Bought")
+
+
+def faults(page: Page, *, layout_only: bool = False) -> list[str]:
+    """Return axe's violations on the page as it stands, one sentence each."""
+    rules: dict[str, Any] = {"type": "tag", "values": RULES}
+    if layout_only:
+        rules = {"type": "rule", "values": ["color-contrast", "target-size", "scrollable-region-focusable", "meta-viewport"]}
+    if not page.evaluate("typeof window.axe === 'object'"):
+        page.evaluate(AXE_SCRIPT)
+    found = page.evaluate("options => axe.run(document, options)", {"runOnly": rules, "resultTypes": ["violations"]})
+    return [f"{v['id']}: {node['html'][:120]} {node['failureSummary']}" for v in found["violations"] for node in v["nodes"]]
+
+
+def sideways(page: Page) -> int:
+    """Return by how many pixels the page is wider than the window."""
+    return int(page.evaluate("document.documentElement.scrollWidth - window.innerWidth"))
+
+
+def inspect(page: Page, name: str) -> list[str]:
+    """Return all that is wrong with a page as it stands, in both themes and at both widths; keep a picture of each."""
+    page.set_viewport_size(WIDTHS["desktop"])
+    page.emulate_media(color_scheme="light")
+    found = faults(page)
+    for width, size in WIDTHS.items():
+        page.set_viewport_size(size)
+        for theme in THEMES:
+            page.emulate_media(color_scheme=theme)
+            if (width, theme) != ("desktop", "light"):  # that was looked at in full
+                found += [f"{width}, {theme}: {fault}" for fault in faults(page, layout_only=True)]
+            page.screenshot(path=ARTEFACTS / f"{name}-{width}-{theme}.png")
+        found += [f"{width}: {sideways(page)} px sideways"] if sideways(page) > 0 else []
+    page.set_viewport_size({"width": 320, "height": 640})
+    found += [f"320 px: {sideways(page)} px sideways"] if sideways(page) > 0 else []
+    page.set_viewport_size(WIDTHS["desktop"])
+    return found
+
+
+def look_at(page: Page, path: str, whose: str) -> list[str]:
+    """Return all that is wrong with the page at an address, and all that it says on the console."""
+    found: list[str] = []
+    refused = path in STATUS  # Chromium reports the page's own status as an error
+
+    def heard(message: ConsoleMessage) -> None:
+        if message.type == "error" and not (refused and message.location["url"] == page.url):
+            found.append(f"console: {message.text} ({message.location['url']})")
+
+    def broke(error: Error) -> None:
+        found.append(f"script: {error}")
+
+    page.on("console", heard)
+    page.on("pageerror", broke)
+    answer = page.goto(path)
+    assert answer
+    assert answer.status == STATUS.get(path, 200)
+    found += inspect(page, f"{whose}-{re.sub(r'\W+', '-', path).strip('-') or 'board'}")
+    page.remove_listener("console", heard)
+    page.remove_listener("pageerror", broke)
+    return found
+
+
+@pytest.fixture(scope="module", autouse=True)
+def artefacts() -> Path:
+    ARTEFACTS.mkdir(parents=True, exist_ok=True)
+    return ARTEFACTS
+
+
+@pytest.mark.parametrize("path", STRANGER)
+def test_a_strangers_page_has_no_fault(stranger: Page, path: str) -> None:
+    assert look_at(stranger, path, "stranger") == []
+
+
+@pytest.mark.parametrize("path", TRADER)
+def test_a_traders_page_has_no_fault(trader: Page, path: str) -> None:
+    assert look_at(trader, path, "trader") == []
+
+
+@pytest.mark.parametrize("path", GUEST)
+def test_a_guests_page_has_no_fault(guest: Page, path: str) -> None:
+    assert look_at(guest, path, "guest") == []
+
+
+def test_a_refused_order_has_no_fault(trader: Page) -> None:
+    trader.goto("/characters/1/?quantity=999999")
+    trader.get_by_role("button", name="Place order").click()
+    expect(trader.get_by_role("alert").first).to_be_visible()
+    assert inspect(trader, "trader-refused-order") == []
+
+
+def test_recovery_codes_shown_once_have_no_fault(trader: Page) -> None:
+    trader.goto("/account/codes/")
+    trader.get_by_label(re.compile("[Pp]assword")).fill(SECRET)
+    trader.locator("main").get_by_role("button").first.click()
+    expect(trader.locator("main code, main li").first).to_be_visible()
+    assert inspect(trader, "trader-codes-shown") == []
+
+
+@pytest.mark.parametrize("bounty", ["5000000", "1_000"])
+def test_the_preview_of_an_import_has_no_fault(boss: Page, bounty: str) -> None:
+    sheet = f"name,description,bounty,chapter\nA New Face,At sea.,{bounty},1100\n"
+    boss.goto("/admin/characters/import/add/")
+    boss.locator("input[type=file]").set_input_files(
+        {"name": "faces.csv", "mimeType": "text/csv", "buffer": sheet.encode()}
+    )  # fmt: skip
+    boss.locator("main, #content").get_by_role("button", name=re.compile("would do", re.IGNORECASE)).first.click()
+    expect(boss.get_by_text("A New Face" if bounty.isdigit() else "line 2").first).to_be_visible()
+    assert inspect(boss, f"staff-import-{bounty}") == []
+
+
+def test_taking_a_change_back_has_no_fault(boss: Page) -> None:
+    boss.goto("/admin/crews/change/")
+    boss.get_by_role("link", name="Revert").first.click()
+    assert inspect(boss, "staff-revert") == []
+
+
+@pytest.mark.parametrize("path", STAFF)
+def test_a_page_of_the_desk_has_no_fault(boss: Page, path: str) -> None:
+    assert look_at(boss, path, "staff") == []
+
+
+def test_axe_sees_a_fault(stranger: Page) -> None:
+    stranger.goto("/")
+    stranger.evaluate("document.querySelector('#main').append(document.createElement('button'), document.createElement('img'))")
+    assert {fault.split(":")[0] for fault in faults(stranger)} >= {"image-alt", "button-name"}
+
+
+def test_a_file_that_is_missing_is_seen(stranger: Page) -> None:
+    stranger.route("**/faces*.svg", lambda route: route.abort())
+    stranger.route("**/market*.css", lambda route: route.abort())
+    assert [fault for fault in look_at(stranger, "/crews/", "broken") if fault.startswith("console")]
+    stranger.unroute_all()
+
+
+def test_a_page_that_is_too_wide_is_seen(stranger: Page) -> None:
+    stranger.goto("/")
+    stranger.evaluate("document.querySelector('#main').insertAdjacentHTML('beforeend', '<hr width=\"2000\">')")
+    assert sideways(stranger) > 0
+
+
+def overlaps(page: Page, selector: str) -> int:
+    """Return by how many pixels the contents of these elements stick out of them, at most."""
+    return int(
+        page.evaluate("s => Math.max(...[...document.querySelectorAll(s)].map(e => e.scrollWidth - e.clientWidth))", selector)
+    )
+
+
+def test_on_a_phone_a_search_with_close_spellings_keeps_its_columns(browser: Browser, market: Market) -> None:
+    page = open_page(browser, market.url, "phone")
+    page.goto("/?q=swordsman")
+    expect(page.get_by_role("rowheader", name="The closest spellings")).to_be_visible()
+    box, row = page.locator("table.board").bounding_box(), page.locator("tr.character").first.bounding_box()
+    assert box
+    assert row
+    assert row["width"] == pytest.approx(box["width"], abs=4)
+
+
+def test_on_a_phone_a_suggested_name_is_not_broken_into_syllables(browser: Browser, market: Market) -> None:
+    page = open_page(browser, market.url, "phone")
+    page.goto("/")
+    page.get_by_role("searchbox").press_sequentially("zoro")
+    name = page.locator("#suggestions .name").first
+    expect(name).to_have_text("Roronoa Zoro")
+    box = name.bounding_box()
+    assert box
+    assert box["height"] < 30  # one line
+    epithet, crew = (
+        page.locator("#suggestions .epithet").first.bounding_box(),
+        page.locator("#suggestions .muted").first.bounding_box(),
+    )
+    assert epithet
+    assert crew
+    assert epithet["x"] + epithet["width"] <= crew["x"]
+
+
+def test_the_largest_total_of_a_crew_stays_in_its_column(stranger: Page) -> None:
+    stranger.set_viewport_size(WIDTHS["desktop"])
+    stranger.goto("/crews/")
+    assert overlaps(stranger, ".crews td") <= 0
+
+
+def test_a_form_of_the_desk_begins_with_its_first_field(boss: Page) -> None:
+    boss.goto("/admin/characters/character/add/")
+    expect(boss.get_by_label("Name:")).to_be_focused()
+
+
+def test_enter_chooses_nobody_while_a_crew_is_looked_for(boss: Page) -> None:
+    boss.goto("/admin/characters/character/add/")
+    boss.locator(".select2-selection").first.click()
+    expect(boss.locator(".select2-results__option").nth(3)).to_be_visible()  # the first crews of all
+    waiting: list[Route] = []
+
+    def hold(route: Route) -> None:
+        waiting.append(route)
+
+    boss.route(re.compile("/autocomplete/"), hold)
+    with boss.expect_request(re.compile("term=straw.*p")):
+        boss.locator(".select2-search__field").press_sequentially("straw hat p")
+    boss.keyboard.press("Enter")
+    expect(boss.locator(".select2-selection__rendered").first).to_contain_text("Type a part")  # nothing is chosen
+    waiting[-1].continue_()
+    boss.unroute(re.compile("/autocomplete/"))
+    expect(boss.locator(".select2-results__option")).to_have_text(["Straw Hat Pirates"])
+    boss.keyboard.press("Enter")
+    expect(boss.locator(".select2-selection__rendered").first).to_contain_text("Straw Hat Pirates")
+
+
+@pytest.mark.parametrize(
+    ("width", "theme", "scripts"),
+    [("desktop", "light", True), ("desktop", "dark", False), ("phone", "dark", True), ("phone", "light", False)],
+)
+def test_the_whole_visit(browser: Browser, market: Market, width: str, theme: str, scripts: bool) -> None:
+    page = open_page(browser, market.url, width, theme, java_script_enabled=scripts)
+    become_guest(page)
+    buy(page, "roronoa+zolo", 4)
+    page.goto("/portfolio/")
+    row = page.locator("tr", has_text="Roronoa Zoro")
+    expect(row.locator("data.quantity")).to_have_attribute("value", "4")
+    row.get_by_role("link", name=re.compile("^Sell half")).click()
+    expect(page.get_by_label("Quantity")).to_have_value("2")
+    page.get_by_role("button", name=re.compile("^(Place|Sell)")).click()
+    expect(page.locator(".notice").first).to_contain_text("Sold 2")
+    page.goto("/history/")
+    expect(page.locator("tr.trade")).to_have_count(2)  # the purchase, the sale
+    name = f"fan_{width}_{theme}"
+    keep_account(page, name)
+    page.goto("/portfolio/")
+    expect(page.locator("tr", has_text="Roronoa Zoro").locator("data.quantity")).to_have_attribute("value", "2")
+    expect(page.get_by_text(name).first).to_be_attached()
+
+
+def test_from_landing_to_the_first_trade_in_four_interactions(browser: Browser, market: Market) -> None:
+    page = open_page(browser, market.url)
+    page.goto("/")
+    page.locator(".character a.name").first.click()
+    page.get_by_role("button", name="Try with ฿100,000").first.click()
+    page.get_by_role("button", name=re.compile("^(Place|Buy)")).click()
+    expect(page.locator(".notice").first).to_contain_text("Bought 1")
+
+
+# --- the keyboard, the themes, and what needs a script
+
+
+def seen(page: Page) -> bool:
+    """Return whether what has the keyboard shows it."""
+    return bool(page.evaluate("getComputedStyle(document.activeElement).outlineStyle !== 'none'"))
+
+
+def test_the_keyboard_is_seen_wherever_it_goes_and_skips_to_the_content(stranger: Page) -> None:
+    stranger.goto("/")
+    for _ in range(20):
+        stranger.keyboard.press("Tab")
+        assert seen(stranger), stranger.evaluate("document.activeElement.outerHTML")
+    stranger.reload()
+    stranger.keyboard.press("Tab")
+    stranger.keyboard.press("Enter")
+    expect(stranger.locator("#main")).to_be_focused()
+
+
+def test_suggestions_are_reached_and_left_by_keys(stranger: Page) -> None:
+    stranger.goto("/crews/")
+    box, first = stranger.get_by_label("Search characters"), stranger.locator("#suggestions a").first
+    box.press_sequentially("zolo")
+    expect(first).to_contain_text("Roronoa Zoro")
+    box.press("ArrowDown")
+    expect(first).to_be_focused()
+    first.press("Escape")
+    expect(box).to_be_focused()
+    expect(first).to_be_hidden()
+    box.press_sequentially(" ")
+    expect(first).to_be_visible()
+    box.press("ArrowDown")
+    first.press("Enter")
+    expect(stranger.locator("h1")).to_have_text("Roronoa Zoro")
+
+
+def test_one_click_copies_the_link_to_share(browser: Browser, market: Market) -> None:
+    page = open_page(browser, market.url, permissions=["clipboard-read", "clipboard-write"])
+    page.goto("/characters/2/")
+    page.get_by_role("link", name="Share").click()
+    expect(page.get_by_role("link", name="Link copied")).to_be_visible()
+    assert page.evaluate("navigator.clipboard.readText()") == page.url
+
+
+def test_the_preview_follows_what_is_typed(trader: Page) -> None:
+    trader.goto("/characters/2/")
+    trader.get_by_label("Quantity").fill("9")
+    expect(trader.locator("#preview")).to_contain_text("9 ×")
+
+
+def test_the_dark_theme_is_dark(stranger: Page) -> None:
+    shown = {}
+    stranger.goto("/")
+    for theme in THEMES:
+        stranger.emulate_media(color_scheme=theme)
+        colour = stranger.evaluate("getComputedStyle(document.body).backgroundColor")
+        shown[theme] = sum(map(int, re.findall(r"\d+", colour)[:3]))
+    assert shown["dark"] < 200 < 500 < shown["light"]
+
+
+def moving(page: Page, motion: Any) -> int:
+    """Return how many elements of the page change slowly, for those who want motion or less of it."""
+    page.emulate_media(reduced_motion=motion)
+    slow = "e => { const s = getComputedStyle(e); return parseFloat(s.transitionDuration) > 0 || s.animationName !== 'none'; }"
+    return int(page.evaluate(f"[...document.querySelectorAll('*')].filter({slow}).length"))
+
+
+@pytest.mark.parametrize("path", ["/", "/characters/1/", "/admin/"])
+def test_nothing_moves_for_those_who_want_that(stranger: Page, boss: Page, path: str) -> None:
+    page = boss if path == "/admin/" else stranger
+    page.goto(path)
+    if path == "/":
+        assert moving(page, "no-preference") > 0  # the control
+    assert moving(page, "reduce") == 0
