@@ -2,16 +2,16 @@
 
 from typing import Any
 
-import environ
 from django.core.exceptions import ImproperlyConfigured
+from environ import Env
 
 from onepiece_market.embedded import Layout
 
 
-def database(env: environ.Env, variable: str, role: str, servers: Layout) -> dict[str, Any]:
-    """Return one entry of DATABASES. Embedded unless DATABASE_URL is set. Raises ImproperlyConfigured."""
-    if "DATABASE_URL" in env.ENVIRON:
-        place = _from_url(env, variable, role)
+def database(role: str, variable: str, url: str | None, servers: Layout) -> dict[str, Any]:
+    """Return one entry of DATABASES: where the variable's URL says, embedded without one. Raises ImproperlyConfigured."""
+    if url is not None:
+        place = _from_url(role, variable, url)
     else:
         place = {"NAME": "onepiece_market", "USER": role, "HOST": str(servers.sockets), "PORT": 5432}
     options = {"application_name": role, "connect_timeout": 5}
@@ -24,11 +24,10 @@ def database(env: environ.Env, variable: str, role: str, servers: Layout) -> dic
     }
 
 
-def _from_url(env: environ.Env, variable: str, role: str) -> dict[str, Any]:
+def _from_url(role: str, variable: str, url: str) -> dict[str, Any]:
     try:
-        url = env.str(variable)
         if url.startswith(("postgres://", "postgresql://")):
-            return dict(env.db_url_config(url))
+            return dict(Env.db_url_config(url))
     except (ImproperlyConfigured, ValueError):
         pass
     raise ImproperlyConfigured(f"{variable} must look like postgres://{role}:password@host:5432/database.")

@@ -100,17 +100,18 @@ TEMPLATES = [
 ]
 
 # PostgreSQL: `default` serves the site as market_app, `owner` migrates and serves staff commands as market_owner.
-EMBEDDED_POSTGRES = "DATABASE_URL" not in env.ENVIRON
+_site_url, _owner_url = env.str("DATABASE_URL", None), env.str("DATABASE_OWNER_URL", None)
+EMBEDDED_POSTGRES = _site_url is None
 EMBEDDED_VALKEY = "REDIS_URL" not in env.ENVIRON
 SERVERS = embedded.layout(MARKET_HOME)
 
-if not EMBEDDED_POSTGRES and "DATABASE_OWNER_URL" not in env.ENVIRON:
+if not EMBEDDED_POSTGRES and _owner_url is None:
     raise ImproperlyConfigured(
         "DATABASE_URL (role market_app) needs DATABASE_OWNER_URL (role market_owner) beside it; see .env.example."
     )
 DATABASES = {
-    "default": {**database(env, "DATABASE_URL", "market_app", SERVERS), "TEST": {"MIRROR": "owner"}},
-    "owner": database(env, "DATABASE_OWNER_URL", "market_owner", SERVERS),
+    "default": {**database("market_app", "DATABASE_URL", _site_url, SERVERS), "TEST": {"MIRROR": "owner"}},
+    "owner": database("market_owner", "DATABASE_OWNER_URL", None if EMBEDDED_POSTGRES else _owner_url, SERVERS),
 }
 DATABASE_ROUTERS = ["onepiece_market.routers.OwnerMigrates"]
 DEFAULT_AUTO_FIELD = "django.db.models.AutoField"  # the module's ids are integer

@@ -129,7 +129,7 @@ def read_by_settings() -> set[str]:
     found: set[str] = set()
     for node in ast.walk(ast.parse((ROOT / "onepiece_market" / "settings.py").read_text())):
         first: ast.expr | None = None
-        if isinstance(node, ast.Call) and re.match(r"env(\.(?!read_env)|$)|_(database|count)$", ast.unparse(node.func)):
+        if isinstance(node, ast.Call) and re.match(r"env(\.(?!read_env)|$)|_count$", ast.unparse(node.func)):
             first = node.args[0] if node.args else None
         elif isinstance(node, ast.Compare) and ast.unparse(node.comparators[0]) == "env.ENVIRON":
             first = node.left
