@@ -45,12 +45,16 @@ def ensure(say: embedded.Say = lambda _: None) -> Callable[[], None]:
 
 
 def _bootstrap() -> None:
-    """Run deploy/postgres/bootstrap.sql on the embedded server; it changes nothing the second time."""
+    """Run deploy/postgres/bootstrap.sql on the embedded server; it changes nothing the second time.
+
+    Two at once would update one catalogue row: the second waits for servers.lock.
+    """
     place = settings.SERVERS
     psql = [str(embedded.postgres_binary(place, "psql")), "-X", "-q", "-v", "ON_ERROR_STOP=1", "-h", str(place.sockets)]
-    result = subprocess.run(
-        [*psql, "-U", "postgres", "postgres"], input=BOOTSTRAP.read_text(), capture_output=True, text=True, check=False
-    )
+    with embedded.alone(place):
+        result = subprocess.run(
+            [*psql, "-U", "postgres", "postgres"], input=BOOTSTRAP.read_text(), capture_output=True, text=True, check=False
+        )
     if result.returncode:
         raise embedded.EmbeddedError(f"{BOOTSTRAP} failed on the embedded server: {result.stderr.strip()}")
 

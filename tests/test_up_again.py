@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 
@@ -75,3 +77,14 @@ def test_an_impatient_second_ctrl_c_leaves_nothing_behind(up: Up, pause: float) 
     up.process.wait(30)
     assert servers(up) == [None, None]
     assert not psutil.wait_procs(workers, 10)[1]
+
+
+def test_eight_commands_at_once_all_find_their_servers(up: Up) -> None:
+    """Each prepares the database's roles: without taking turns, two update one catalogue row and one of them fails."""
+    command = [sys.executable, "manage.py", "check", "--database", "owner"]
+    environment = os.environ | {"MARKET_HOME": str(up.home)}
+    running = [
+        subprocess.Popen(command, env=environment, cwd=settings.BASE_DIR, stderr=subprocess.PIPE, text=True) for _ in range(8)
+    ]
+    said = [process.communicate()[1] for process in running]
+    assert [process.returncode for process in running] == [0] * 8, said

@@ -19,7 +19,10 @@ from onepiece_market.embedded.postgres import DEPLOY, start_postgres
 from onepiece_market.embedded.processes import postgres_pid, stop, valkey_pid
 from onepiece_market.embedded.valkey import start_valkey
 
-__all__ = ["DEPLOY", "EmbeddedError", "Layout", "Say", "layout", "lease", "postgres_binary", "postgres_pid", "stop", "valkey_pid"]
+__all__ = [
+    "DEPLOY", "EmbeddedError", "Layout", "Say", "alone", "layout", "lease", "postgres_binary", "postgres_pid", "stop",
+    "valkey_pid",
+]  # fmt: skip
 
 
 def lease(home: Path, say: Say = lambda _: None) -> Callable[[], None]:
@@ -31,7 +34,7 @@ def lease(home: Path, say: Say = lambda _: None) -> Callable[[], None]:
     place = layout(home)
     try:
         place.home.mkdir(parents=True, exist_ok=True)
-        with _locked(place.home / "servers.lock"):
+        with alone(place):
             held = (place.home / "lease").open("w")
             fcntl.flock(held, fcntl.LOCK_SH)
             prepare_folders(place)
@@ -55,7 +58,7 @@ def lease(home: Path, say: Say = lambda _: None) -> Callable[[], None]:
 
 def _release(place: Layout, held: IO[str]) -> None:
     """Give up the shared lock; stop the servers if nobody else holds it. Takes servers.lock."""
-    with suppress(FileNotFoundError), _locked(place.home / "servers.lock"):
+    with suppress(FileNotFoundError), alone(place):
         held.close()
         with (place.home / "lease").open("w") as last:
             try:
@@ -66,7 +69,8 @@ def _release(place: Layout, held: IO[str]) -> None:
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    with path.open("w") as file:
+def alone(place: Layout) -> Iterator[None]:
+    """Keep other processes from starting, stopping or preparing these servers meanwhile: holds servers.lock."""
+    with (place.home / "servers.lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
