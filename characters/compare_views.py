@@ -33,11 +33,18 @@ def compare(request: HttpRequest) -> HttpResponse:
         "sides": sides,
         "quotes": quotes,
         "ahead": ahead(a, b) if a and b else {},
+        "told": [_told(quote, histories) for quote in quotes],
         "chart": bounty_chart([histories.get(quote.id, []) if quote else [] for quote in quotes]),
     }
     return render(
         request, "characters/compare.html", context, status=max(side.refusal.status if side.refusal else 200 for side in sides)
     )
+
+
+def _told(quote: selectors.Quote | None, histories: dict[int, list[selectors.Bounty]]) -> int | None:
+    """Return the chapter that told the bounty that stands now, None where it is to be confirmed."""
+    events = histories.get(quote.id, []) if quote else []
+    return next((event.chapter for event in events if quote and event.amount == quote.bounty and event.chapter), None)
 
 
 def _known(side: Side, found: dict[int, selectors.Quote]) -> Side:

@@ -16,17 +16,22 @@ KEPT_PROBLEMS = 200
 
 
 class Line(NamedTuple):
-    """One row that is new or changes something: (column, before, after) of each that differs."""
+    """One row that is new or changes something: (column, before, after) of each that differs. chapter: of the bounty."""
 
     line: int
     name: str
     what: str
     moved: list[tuple[str, Any, Any]]
+    chapter: int | None = None
 
     @property
     def told(self) -> list[tuple[str, str, str]]:
         """The same as a person reads it."""
-        return [(label(column), said(column, before, {}), said(column, after, {})) for column, before, after in self.moved]
+        return [(label(column), said(column, before, {}), self._after(column, after)) for column, before, after in self.moved]
+
+    def _after(self, column: str, value: Any) -> str:
+        source = f" (chapter {self.chapter or 'to be confirmed'})" if column == "bounty" and value is not None else ""
+        return said(column, value, {}) + source
 
 
 class Preview(NamedTuple):
@@ -66,9 +71,10 @@ def preview_of(record: Import) -> Preview:
     return preview(read_sheet(record.file_name, bytes(record.content or b"")))
 
 
-def confirm(pk: int, staff: Any, digest: str) -> Import:
+def confirm(pk: int, staff: Any, digest: str) -> list[Any]:
     """Import exactly what the preview of this digest showed, all or nothing. Raises ValueError with a sentence.
 
+    Return the file's crews or characters. Earlier tries with this file that were refused need no more attention.
     Locks the record, then the rows that are there already.
     """
     try:
@@ -85,7 +91,7 @@ def confirm(pk: int, staff: Any, digest: str) -> Import:
         raise ValueError("Somebody else is changing these rows just now. Nothing was imported: try again.") from error
 
 
-def _confirm(record: Import, digest: str) -> Import:
+def _confirm(record: Import, digest: str) -> list[Any]:
     if record.state != Import.PREVIEWED:
         raise ValueError(f"This file was {record.state} already.")
     table = read_sheet(record.file_name, bytes(record.content or b""))
@@ -101,7 +107,9 @@ def _confirm(record: Import, digest: str) -> Import:
         write_characters(table, "default")
     record.state, record.content = Import.IMPORTED, None
     record.save(update_fields=("state", "content"))
-    return record
+    mended = Import.objects.filter(state=Import.REFUSED, staff_id=record.staff_id, file_name=record.file_name, pk__lt=record.pk)
+    mended.update(state=Import.DISMISSED)
+    return [model(pk=pk, name=name) for pk, name in model.objects.filter(name__in=names).order_by("pk").values_list("pk", "name")]
 
 
 def problems_of(table: Table) -> list[Problem]:
@@ -122,11 +130,12 @@ def preview(table: Table) -> Preview:
     known = _known_crews(table) if table.kind == "crews" else _known_characters(table)
     lines = []
     for number, row in table.rows.items():
-        after = {**row, "bounty": (row.get("history") or [(None, None)])[-1][0]}
+        bounty, chapter = (row.get("history") or [(None, None)])[-1]
+        after = {**row, "bounty": bounty}
         before = known.get(row["name"])
         moved = [(c, before[c] if before else None, after[c]) for c in columns if not before or before[c] != after[c]]
         if moved:
-            lines.append(Line(number, row["name"], "changed" if before else "new", moved))
+            lines.append(Line(number, row["name"], "changed" if before else "new", moved, chapter))
     new = sum(line.what == "new" for line in lines)
     digest = hashlib.sha256(repr([(line, table.rows[line.line]) for line in lines]).encode()).hexdigest()
     return Preview(sentences(problems_of(table)), lines, new, len(lines) - new, len(table.rows) - len(lines), digest)

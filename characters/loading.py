@@ -11,7 +11,7 @@ from characters.models import HIGHEST_BOUNTY
 
 DATA = Path(__file__).parent / "data"
 QUOTED = re.compile(r"'+[=+\-@]")
-WHOLE = re.compile(r"[0-9]{1,16}", re.ASCII)
+WHOLE = re.compile(r"[0-9]{1,16}|[0-9]{1,3}(,[0-9]{3}){1,5}", re.ASCII)  # 5000000, or 5,000,000 as pages write it
 History = list[tuple[int | None, int | None]]  # amount in berries and chapter, oldest first
 
 
@@ -27,11 +27,12 @@ class Problem(NamedTuple):
 
 
 class Table(NamedTuple):
-    """What could be read of a file: its kind, the rows by line, and what was refused."""
+    """What could be read of a file: its kind, the rows by line, what was refused, and what could be read of refused rows."""
 
     kind: str
     rows: dict[int, dict[str, Any]]
     problems: list[Problem]
+    refused: dict[int, dict[str, Any]]
 
 
 def text(value: str, longest: int = 100, *, required: bool = False) -> str:
@@ -66,9 +67,10 @@ def _whole(value: str, lowest: int, highest: int) -> int | None:
     value = value.strip()
     if not value:
         return None
-    if not WHOLE.fullmatch(value) or not lowest <= int(value) <= highest:
-        raise ValueError(f"must be a whole number from {lowest} to {highest:,} in plain digits without commas, or empty.")
-    return int(value)
+    number = int(value.replace(",", "")) if WHOLE.fullmatch(value) else -1
+    if not lowest <= number <= highest:
+        raise ValueError(f"must be a whole number from {lowest} to {highest:,}, or empty.")
+    return number
 
 
 def _bounty(value: str) -> int | None:
@@ -157,8 +159,11 @@ def read(reader: Rows) -> Table:
     if "bounties" in header and {"bounty", "chapter"}.intersection(header):
         raise ValueError("line 1: give either the column 'bounties', or 'bounty' and 'chapter'.")
     if missing := REQUIRED[kind].difference(header):
-        raise ValueError(f"line 1: the column {min(missing)!r} is missing.")
-    table = Table(kind, {}, [])
+        needed = " and ".join(name for name in COLUMNS[kind] if name in REQUIRED[kind])
+        raise ValueError(
+            f"line 1: the column {min(missing)!r} is missing; {kind} need {needed}, the other columns may be left out."
+        )
+    table = Table(kind, {}, [], {})
     first_line: dict[str, int] = {}
     for row in reader:
         line = reader.line_num
@@ -169,6 +174,7 @@ def read(reader: Rows) -> Table:
         first_line.setdefault(name, line)
         if problems:
             table.problems.extend(problems)
+            table.refused[line] = values
         else:
             table.rows[line] = _with_history(values)
     return table

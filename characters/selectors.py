@@ -18,6 +18,7 @@ SUGGESTED = 8
 SIMILAR = 5  # spellings shown behind true matches
 CLOSE = 0.7  # and how alike they must be, from 0 to 1
 FAR = 0.3  # and where nothing else was found: whoever is less alike was not meant
+MEANT = 0.8  # and how alike to be meant rather than whoever has all the words
 FEW = 3  # with no more than this many, found by words alone, a spelling may be what was meant
 
 
@@ -194,12 +195,16 @@ def suggestions(text: str) -> list[Row]:
 def _search(query: BoardQuery) -> Page:
     """Return whom a search means, and behind them whose names are spelled alike. One query."""
     true, alike = _found(query, PAGE)
-    guess = alike[:1] if not true or (true[0].tier == Tier.WORDS and len(true) <= FEW) else []
+    guess = alike[:1] if not true or (true[0].tier == Tier.WORDS and len(true) <= FEW and _is_close(alike, MEANT)) else []
     return Page(
         rows=[Row(*match.values) for match in true],
         similar=[Row(*match.values) for match in alike],
         meant=next((Row(*match.values) for match in guess), None),
     )
+
+
+def _is_close(alike: list[Match], limit: float) -> bool:
+    return bool(alike) and alike[0].likeness >= limit
 
 
 def _found(query: BoardQuery, limit: int) -> tuple[list[Match], list[Match]]:

@@ -78,7 +78,7 @@ def unknown_crews(table: Table, using: str, also: Iterable[str] = ()) -> list[Pr
     known = {*Crew.objects.using(using).values_list("name", flat=True), *also}
     return [
         Problem(line, "crew", f"there is no crew {row['crew']!r}. Load crews first, or leave it empty.")
-        for line, row in table.rows.items()
+        for line, row in {**table.rows, **table.refused}.items()
         if row.get("crew") and row["crew"] not in known
     ]
 

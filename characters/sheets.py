@@ -90,7 +90,8 @@ def _read_xlsx(content: bytes) -> Table:
     table.problems.extend(sheet.problems)
     table.problems.sort()
     for problem in sheet.problems:
-        table.rows.pop(problem.line, None)
+        if problem.line in table.rows:
+            table.refused[problem.line] = table.rows.pop(problem.line)
     return table
 
 

@@ -69,6 +69,7 @@ def quote_page(
         "character": character,
         "bounties": bounties,
         "chart": bounty_chart([bounties]),
+        "undated": sum(not bounty.chapter for bounty in bounties),
         "ticket": ticket_for(character, my_desk, order, error) if my_desk else None,
         "position": my_desk.position if my_desk else None,
         "cash": my_desk.cash if my_desk else None,

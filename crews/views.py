@@ -39,5 +39,6 @@ def crew_page(request: HttpRequest, pk: int, slug: str = "") -> HttpResponse:
         "rows": rows,
         "bounties": wanted,
         "total_bounty": sum(wanted),
+        "total_cap": sum(row.market_cap for row in rows),
     }
     return render(request, "crews/crew.html", context)

@@ -25,7 +25,7 @@ def environment(**options: Any) -> jinja2.Environment:
     env = jinja2.Environment(**options)  # noqa: S701  Django passes autoescape=True
     env.globals.update(url=lambda name, *args: reverse(name, args=args), static=static, absolute=absolute)
     env.globals.update(face=small_face, mark=small_mark, draw=draw, poster_sheet=sheet, pen=PEN)
-    env.filters.update(money=money, whole=whole, percent=percent, when=when, short=short)
+    env.filters.update(money=money, whole=whole, percent=percent, when=when, short=short, millions=millions)
     return env
 
 
@@ -78,6 +78,11 @@ def percent(number: float) -> str:
 def when(moment: datetime) -> str:
     """Write a moment: 22 Nov 2026, 16:48."""
     return f"{timezone.localtime(moment):%-d %b %Y, %H:%M}"
+
+
+def millions(number: Decimal) -> str:
+    """Write an amount in millions of berries with two decimals, so that a column of them adds up: ฿2,738.61 M."""
+    return f"฿{Decimal(number) / 1_000_000:,.2f}{NARROW}M"
 
 
 def short(number: float | Decimal) -> str:

@@ -189,6 +189,7 @@ except (ImproperlyConfigured, ValueError) as error:
 DEFAULT_FROM_EMAIL = f"One Piece Market <noreply@{urlsplit(SITE_URL).hostname}>"
 
 LANGUAGE_CODE = "en"
+FORMAT_MODULE_PATH = "onepiece_market.formats"
 TIME_ZONE = "UTC"
 USE_TZ = True
 

@@ -225,7 +225,7 @@ def test_the_preview_of_an_import_has_no_fault(boss: Page, bounty: str) -> None:
 
 def test_taking_a_change_back_has_no_fault(boss: Page) -> None:
     boss.goto("/admin/crews/change/")
-    boss.get_by_role("link", name="Revert").first.click()
+    boss.get_by_role("link", name="Undo").first.click()
     assert inspect(boss, "staff-revert") == []
 
 
@@ -401,6 +401,35 @@ def test_the_preview_follows_what_is_typed(trader: Page) -> None:
     trader.goto("/characters/2/")
     trader.get_by_label("Quantity").fill("9")
     expect(trader.locator("#preview")).to_contain_text("9 ×")
+
+
+def test_a_quantity_is_typed_over_and_the_preview_needs_no_button(trader: Page) -> None:
+    trader.goto("/characters/2/")
+    trader.get_by_label("Quantity").click()
+    trader.keyboard.type("10")
+    expect(trader.get_by_label("Quantity")).to_have_value("10")
+    expect(trader.locator("#preview")).to_contain_text("10 ×")
+    expect(trader.get_by_role("button", name="Preview")).to_be_hidden()
+
+
+def test_without_a_script_there_is_a_button_for_the_preview(browser: Browser, market: Market) -> None:
+    page = open_page(browser, market.url, java_script_enabled=False)
+    become_guest(page)
+    page.goto("/characters/2/")
+    page.get_by_label("Quantity").fill("7")
+    page.get_by_role("button", name="Preview").click()
+    expect(page.locator("#preview")).to_contain_text("7 ×")
+
+
+def test_a_filter_that_is_empty_is_no_part_of_the_address(stranger: Page) -> None:
+    stranger.goto("/")
+    stranger.get_by_text("Filter and sort").click()
+    stranger.get_by_label("Price to").fill("500")
+    stranger.get_by_role("button", name="Apply").click()
+    stranger.wait_for_url(re.compile("max_price=500"))
+    assert stranger.url.endswith("/?sort=cap&max_price=500")
+    stranger.go_back()
+    expect(stranger.get_by_label("Search characters")).to_be_enabled()
 
 
 def test_the_dark_theme_is_dark(stranger: Page) -> None:

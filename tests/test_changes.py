@@ -275,7 +275,7 @@ def test_one_press_of_save_is_one_change(desk: Client, zoro: Character) -> None:
     url = f"{CHARACTERS}{zoro.pk}/change/"
     submit(desk, url, form_at(desk, url), epithet="Typo", **{"bounty_events-0-amount": "9000000"})
     assert Change.objects.filter(row_id=zoro.pk, table_name="characters").count() == 3
-    assert desk.get(f"{url.removesuffix('change/')}history/").content.decode().count(">Revert<") == 1
+    assert desk.get(f"{url.removesuffix('change/')}history/").content.decode().count(">Undo<span") == 1
     revert(desk, last(zoro))
     zoro.refresh_from_db()
     assert (zoro.epithet, zoro.bounty) == ("Hunter", 4_000_000)
@@ -292,13 +292,13 @@ def test_what_was_changed_again_since_goes_back_only_when_asked_for(desk: Client
     revert(desk, second, column="epithet")
     zoro.refresh_from_db()
     assert (zoro.epithet, zoro.devil_fruit) == ("Hunter", "")
-    assert "Nothing was taken back" in revert(desk, second, column="current_price")
+    assert "Nothing was undone" in revert(desk, second, column="current_price")
 
 
 def test_a_name_that_another_has_taken_is_a_sentence(desk: Client, zoro: Character) -> None:
     change(desk, zoro, name="Roronoa Zoro")
     CharacterFactory(name="Zoro")
-    assert "Nothing was taken back: Character with this Name already exists." in revert(desk, last(zoro))
+    assert "Nothing was undone: Character with this Name already exists." in revert(desk, last(zoro))
     zoro.refresh_from_db()
     assert zoro.name == "Roronoa Zoro"
 

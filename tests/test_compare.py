@@ -54,7 +54,16 @@ def test_two_characters_stand_side_by_side_and_the_better_value_is_said_in_a_wor
     assert [cell.text for cell in row(page, "First seen")] == ["Chapter 1 ★ earlier", "Chapter 3"]
     assert [cell.text for cell in row(page, "Crew")] == ["Straw Hat Pirates", "none"]
     turned = get(client, "/compare/", a=str(zoro.pk), b=str(luffy.pk))
-    assert [cell.text for cell in row(turned, "Bounty")] == ["฿4,000,000", "฿9,000,000 ★ higher"]
+    assert [cell.text for cell in row(turned, "Bounty")] == [
+        "฿4,000,000 chapter to be confirmed", "฿9,000,000 ★ higher chapter 96",
+    ]  # fmt: skip
+
+
+def test_the_chapter_that_told_a_bounty_stands_beside_it(client: Client, luffy: Character, zoro: Character) -> None:
+    for amount, chapter in ((5_000_000, 96), (9_000_000, 213), (9_000_000, None)):
+        BountyEvent.objects.create(character=luffy, amount=amount, chapter=chapter)
+    page = get(client, "/compare/", a=str(luffy.pk), b=str(zoro.pk))
+    assert row(page, "Bounty")[0].text == "฿9,000,000 ★ higher chapter 213"
 
 
 def test_whoever_leads_in_everything_does_so_on_either_side(luffy: Character, zoro: Character) -> None:
@@ -70,7 +79,7 @@ def test_nobody_is_ahead_where_values_are_equal_or_unknown(client: Client) -> No
     a, b, unknown = (CharacterFactory.create(bounty=bounty) for bounty in (4_000_000, 4_000_000, None))
     assert not get(client, "/compare/", a=str(a.pk), b=str(b.pk)).find("span", css="better")
     page = get(client, "/compare/", a=str(a.pk), b=str(unknown.pk))
-    assert [cell.text for cell in row(page, "Bounty")] == ["฿4,000,000", "unknown"]
+    assert [cell.text for cell in row(page, "Bounty")] == ["฿4,000,000 chapter to be confirmed", "unknown"]
 
 
 def test_names_lead_to_the_address_of_the_comparison(client: Client, luffy: Character, zoro: Character) -> None:

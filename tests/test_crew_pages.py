@@ -1,6 +1,7 @@
 """Crews in numbers: bars, orders, and a sum one can check."""
 
 import re
+from decimal import Decimal
 
 import pytest
 from django.core.management import call_command
@@ -70,8 +71,21 @@ def test_the_sum_of_the_members_is_written_out(client: Client) -> None:
         page.find("data", id="total-bounty")[0].attributes["value"]
     )
     assert "฿4,477" in total
-    assert "1 without a known bounty add nothing" in line
+    assert "1 without a known bounty adds nothing" in line
     assert page.find("a", href=f"/characters/{crew.characters.get(name='Luffy').pk}/luffy/")[0].text == "Luffy"
+
+
+def test_market_caps_add_up_as_they_are_written(client: Client) -> None:
+    """Rounded to a tenth of a billion they did not: a reader who adds them up must get the total."""
+    call_command("load_characters", verbosity=0)
+    call_command("refresh_crew_analytics", verbosity=0)
+    crew = Crew.objects.get(name="Big Mom Pirates")
+    page = get(client, crew.get_absolute_url())
+    written = [Decimal(n.replace(",", "")) for n in re.findall(r"฿([\d,]+\.\d\d)\sM", page.text)]
+    tile, *_, total = written
+    assert len(page.find("tr", css="character")) == crew.characters.count()
+    columns = [Decimal(cell.text.strip("฿M ").replace(",", "")) for cell in page.find("td") if cell.text.endswith(" M")]
+    assert tile == total == sum(columns[:-1]) == columns[-1]
 
 
 @pytest.mark.parametrize(

@@ -89,7 +89,7 @@ def test_the_preview_shows_before_and_after_and_changes_nothing(desk: Client) ->
     assert "1 new, 1 changed, 1 as they are" in page
     for text in (
         "<del>Straw Hats</del> → <ins>empty</ins>",
-        "<del>฿4,000,000</del> → <ins>฿9,000,000</ins>",
+        "<del>฿4,000,000</del> → <ins>฿9,000,000 (chapter 435)</ins>",
         "<del>Hunter</del>",
         "Usopp",
     ):
@@ -159,6 +159,7 @@ def test_crews_are_imported_too(desk: Client) -> None:
 REFUSED: dict[str, tuple[str | bytes, str]] = {
     "an unknown column": ("name,colour\nA,red\n", "unknown column 'colour'"),
     "a missing column": ("name,epithet\nA,b\n", "the column 'description' is missing"),
+    "two faults in one row": (f"{HEADER}\nA,Nobody's,,,１２@1,,x\n", "line 2, column crew: there is no crew"),
     "an unknown crew": (f"{HEADER}\nA,Nobody's,,,,,x\n", "line 2, column crew: there is no crew"),
     "a number in other digits": (f"{HEADER}\nA,,,,１２@1,,x\n", "line 2, column bounties: must be a whole number"),
     "a broken history": (f"{HEADER}\nA,,,,12,,x\n", "line 2, column bounties: must be amounts with chapters"),
@@ -242,6 +243,29 @@ def test_a_refused_file_is_dismissed(desk: Client, nami: User) -> None:
     record.refresh_from_db()
     assert record.state == "dismissed"
     assert "mine.csv" not in desk.get("/admin/").content.decode()
+
+
+def test_a_file_that_was_mended_asks_for_no_more_attention(desk: Client) -> None:
+    refused = [send(desk, "name,colour\nA,red\n", name)[0] for name in ("mine.csv", "other.csv")]
+    record, _ = send(desk, f"{HEADER}\nA,,,,,,x\n", "mine.csv")
+    act(desk, record)
+    assert [Import.objects.get(pk=record.pk).state for record in refused] == ["dismissed", "refused"]
+
+
+def test_what_was_imported_is_linked(desk: Client) -> None:
+    lines = "".join(f"Pirate {n:02},,,,,,x\n" for n in range(12))
+    record, _ = send(desk, f"{HEADER}\n{lines}")
+    page = act(desk, record)
+    first = Character.objects.get(name="Pirate 00")
+    assert f"<a href='/admin/characters/character/{first.pk}/change/'>Pirate 00</a>" in page
+    assert "and 2 more." in page
+
+
+def test_a_bounty_is_read_as_pages_write_it(desk: Client) -> None:
+    record, page = send(desk, 'name,description,bounty,chapter\nA,x,"1,500,000,000",1058\n')
+    assert "<ins>฿1,500,000,000 (chapter 1058)</ins>" in page
+    act(desk, record)
+    assert Character.objects.get(name="A").bounty == 1_500_000_000
 
 
 def test_what_was_imported_is_not_dismissed_afterwards(desk: Client) -> None:

@@ -93,8 +93,8 @@ def test_the_quote_page_says_how_much_of_the_portfolio_a_position_is(signed_in: 
 def test_a_movement_is_a_sentence(signed_in: Client) -> None:
     traded(signed_in)
     rows = [e.text for e in get(signed_in, "/history/").find("th") if e.attributes.get("scope") == "row"]
-    assert rows[0].startswith("Bought 1 × Zoro at ฿10.00, fee ฿0.10")
-    assert rows[1].startswith("Sold 4 × Nami at ฿138.33, fee ฿5.54")
+    assert rows[0].startswith("Bought 1 × Zoro at ฿10.00 Fee ฿0.10")
+    assert rows[1].startswith("Sold 4 × Nami at ฿138.33 Fee ฿5.54")
     assert rows[-1].startswith("Opening deposit")
 
 

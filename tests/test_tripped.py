@@ -9,9 +9,9 @@ from django.db import DEFAULT_DB_ALIAS, connections
 from django.test import Client
 
 from characters.models import BountyEvent, Character
-from crews.models import Crew, CrewAnalytics
+from crews.models import Change, Crew, CrewAnalytics
 from tests.factories import CharacterFactory, CrewFactory, UserFactory
-from tests.test_admin import form_at
+from tests.test_admin import change, form_at
 from tests.test_pages import Page, get
 from trading.models import User
 from trading.orders import ParsedOrder
@@ -159,3 +159,57 @@ def test_signing_up_leads_back_to_where_one_came_from(client: Client, following:
 def test_a_bounty_without_a_chapter_is_not_dated_by_the_day_it_was_typed(client: Client) -> None:
     nami = CharacterFactory()
     assert "Chapter to be confirmed" in get(client, nami.get_absolute_url()).text
+
+
+def test_a_form_that_is_refused_says_which_fields_and_links_them(desk: Client) -> None:
+    url = "/admin/characters/character/add/"
+    page = Page(desk.post(url, {**form_at(desk, url).values, "name": "Testa", "bounty": "many"}))
+    links = {e.text: e.attributes["href"] for e in page.find("a") if e.attributes.get("href", "").startswith("#id_")}
+    assert links == {"Description": "#id_description", "Bounty": "#id_bounty"}
+    assert "Nothing was saved" in page.text
+
+
+def test_a_change_of_one_field_has_one_button_to_undo_it(desk: Client) -> None:
+    nami = CharacterFactory(name="Nami")
+    for changed, buttons in ({"epithet": "A"}, 1), ({"epithet": "B", "devil_fruit": "C"}, 3):
+        change(desk, nami, **changed)
+        undo = Change.objects.filter(row_id=nami.pk, before__isnull=False).first()
+        assert undo
+        page = get(desk, f"/admin/crews/change/{undo.pk}/revert/")
+        forms = page.find("button") + page.find("input", type="submit")
+        assert len([e for e in forms if "Undo" in e.text + e.attributes.get("value", "")]) == buttons
+
+
+def test_bounties_that_the_chart_leaves_out_are_counted(client: Client) -> None:
+    law = CharacterFactory(name="Law", bounty=None)
+    for amount, chapter in ((1000, 10), (2000, None), (3000, None), (4000, 40)):
+        BountyEvent.objects.create(character=law, amount=amount, chapter=chapter)
+    assert "2 of 4 bounties are not drawn" in get(client, law.get_absolute_url()).text
+    nami = CharacterFactory(name="Nami", bounty=None)
+    BountyEvent.objects.create(character=nami, amount=1000, chapter=10)
+    assert "not drawn" not in get(client, nami.get_absolute_url()).text
+
+
+def test_nobody_else_is_meant_where_one_character_has_all_the_words(client: Client) -> None:
+    CharacterFactory(name="Monkey D. Luffy", aliases=["Straw Hat"])
+    CharacterFactory(name="Sanji", terms="straw hat cook")
+    text = get(client, "/", q="straw hat cook").text
+    assert "Sanji" in text
+    assert "Did you mean" not in text
+
+
+def test_a_quantity_that_is_not_typed_yet_is_no_mistake(browser: Client) -> None:
+    nami = CharacterFactory(name="Nami")
+    empty, wrong = (browser.get(f"/characters/{nami.pk}/preview/", {"action": "buy", "quantity": q}) for q in ("", "x"))
+    assert "Enter a quantity" in empty.content.decode()
+    assert "problem" not in empty.content.decode()
+    assert "problem" in wrong.content.decode()
+
+
+def test_who_logs_out_is_told_so(browser: Client) -> None:
+    assert "You are logged out." in browser.post("/logout/", follow=True).content.decode()
+
+
+def test_a_ticket_says_whom_it_is_about(browser: Client) -> None:
+    nami = CharacterFactory(name="Nami")
+    assert [e.text for e in get(browser, nami.get_absolute_url()).find("h2", id="ticket-title")] == ["Trade Nami"]

@@ -132,6 +132,7 @@ def log_out(request: HttpRequest) -> HttpResponse:
     if request.method != "POST" or (_guest(request) and request.POST.get("confirm") != "yes"):
         return render(request, "trading/logout.html")
     logout(request)
+    messages.success(request, "You are logged out.")
     return redirect("board")
 
 

@@ -12,7 +12,10 @@ from trading.guests import PREFIX
 from trading.models import CLOSED, User
 from trading.passwords import store_password
 
-EMAIL_HELP = "Optional. Used only to reset a forgotten password, and shown to nobody else."
+EMAIL_HELP = (
+    "Optional. Used only to reset a forgotten password, and shown to nobody else. Recovery codes do the same without it: they"
+    " are on the account page."
+)
 EMAIL_TAKEN = "This address cannot be used for this account. Use another one, or none."
 
 

@@ -63,6 +63,8 @@ def preview(request: HttpRequest, pk: int) -> HttpResponse:
         return HttpResponse(status=403)
     with as_user(_user(request)):
         desk = selectors.desk(_user(request).pk, pk)
+    if not request.GET.get("quantity", "").strip():  # not wrong, only not typed yet
+        return render(request, "characters/_preview.html", {"preview": None})
     try:
         shown = preview_order(character, desk, asked_order(request.GET)) if desk else None
         return render(request, "characters/_preview.html", {"preview": shown})

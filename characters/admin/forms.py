@@ -60,9 +60,7 @@ class CharacterForm(ReadForm):
 class NewCharacterForm(CharacterForm):
     """A character with the bounty that it begins with."""
 
-    bounty = ReadField(
-        READERS["bounty"], help_text="In berries, in plain digits: 12345000, not 12,345,000. Empty: none is known."
-    )
+    bounty = ReadField(READERS["bounty"], help_text="In berries: 12345000 or 12,345,000. Empty: none is known.")
     chapter = ReadField(READERS["chapter"], label="Bounty chapter", help_text=CHAPTER)
 
     def clean(self) -> dict[str, Any] | None:

@@ -11,7 +11,9 @@ from django.db.models import Model, OuterRef, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
-from django.urls import URLPattern, path
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
 
 from characters.importing import confirm, preview_of, receive
 from characters.loading import COLUMNS
@@ -22,6 +24,7 @@ from crews.admin.paging import BoundedAdmin
 from crews.services import refresh_crew_analytics
 
 SHOWN = 200
+NAMED = 10  # rows of an import that are linked once it is done
 
 
 class UploadForm(forms.Form):
@@ -108,12 +111,14 @@ class ImportAdmin(BoundedAdmin):
         if not self._may_confirm(request, record):
             raise PermissionDenied
         try:
-            confirm(pk, request.user, request.POST.get("digest", ""))
+            imported = confirm(pk, request.user, request.POST.get("digest", ""))
         except ValueError as error:
             messages.error(request, str(error))
         else:
             refresh_crew_analytics()
-            messages.success(request, f"{record.rows:,} {record.kind} imported from {record}.")
+            messages.success(
+                request, format_html("{} {} imported from {}: {}.", f"{record.rows:,}", record.kind, record, _links(imported))
+            )
         return redirect("admin:characters_import_change", pk)
 
     def _may_confirm(self, request: HttpRequest, record: Import) -> bool:
@@ -128,3 +133,10 @@ class ImportAdmin(BoundedAdmin):
     def who(self, obj: Any) -> str:
         """Name the member of the staff."""
         return obj.who_sent or f"user {obj.staff_id}"
+
+
+def _links(rows: list[Any]) -> SafeString:
+    """Link the first rows of an import to their pages on the desk."""
+    pages = ((reverse(f"admin:{row._meta.app_label}_{row._meta.model_name}_change", args=(row.pk,)), row) for row in rows[:NAMED])
+    named = format_html_join(", ", "<a href='{}'>{}</a>", pages)
+    return format_html("{} and {} more", named, f"{len(rows) - NAMED:,}") if len(rows) > NAMED else named

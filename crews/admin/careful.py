@@ -12,6 +12,7 @@ from django.db.models import BooleanField, Field, ManyToManyField, Model
 from django.forms import ModelForm
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.html import format_html, format_html_join
 
 from crews.admin.paging import BoundedAdmin
 from crews.changes import bind_staff
@@ -60,6 +61,16 @@ class CarefulAdmin(BoundedAdmin, admin.ModelAdmin):
         if field and not isinstance(db_field, ManyToManyField):
             field.show_hidden_initial = True
         return field
+
+    def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> HttpResponse:
+        """Name the fields that are wrong, and link them: they may be far below."""
+        if context.get("errors"):
+            formsets = [inline.formset for inline in context["inline_admin_formsets"]]
+            forms = [context["adminform"].form, *(form for formset in formsets for form in formset)]
+            wrong = [(field.id_for_label, field.label) for form in forms for field in form if field.errors]
+            links = format_html_join(", ", "<a href='#{}'>{}</a>", wrong)
+            messages.error(request, format_html("Nothing was saved. Look at {}.", links or "the errors below"))
+        return super().render_change_form(request, context, *args, **kwargs)
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """Answer in a sentence where a row stays locked by somebody else."""

@@ -81,11 +81,12 @@ class ChangeAdmin(BoundedAdmin):
                 if not page.has_change_permission(request, obj):
                     raise PermissionDenied
                 return self._revert(request, change, page, obj, plan)
-        entry = entries([change])[0]
+        entry, is_newer = entries([change])[0], any(step.is_newer for step in plan)
+        may_revert = page.has_change_permission(request, obj)
         context = {
-            **self.admin_site.each_context(request), "title": f"Take back a change of {change.name}", "entry": entry,
-            "steps": plan, "is_newer": any(step.is_newer for step in plan), "object": obj, "opts": self.opts,
-            "may_revert": page.has_change_permission(request, obj), "page": page.opts,
+            **self.admin_site.each_context(request), "title": f"Undo a change of {change.name}", "entry": entry,
+            "steps": plan, "is_newer": is_newer, "object": obj, "opts": self.opts,
+            "may_revert": may_revert, "one_by_one": may_revert and (len(plan) > 1 or is_newer), "page": page.opts,
         }  # fmt: skip
         return TemplateResponse(request, "admin/revert.html", context)
 
@@ -94,7 +95,7 @@ class ChangeAdmin(BoundedAdmin):
         chosen = [step for step in plan if step.column == asked] if asked else plan
         newer = ", ".join(step.label for step in chosen if step.is_newer)
         if not chosen or (newer and not asked):
-            said = f"Nothing was taken back: {newer or 'this'} was changed again since. Take back single fields below."
+            said = f"Nothing was undone: {newer or 'this'} was changed again since. Undo single fields below."
             messages.error(request, said)
             return redirect("admin:crews_change_revert", change.pk)
         before = change.before or {}
@@ -103,10 +104,10 @@ class ChangeAdmin(BoundedAdmin):
                 bind_staff(request.user)
                 page.restore(obj, {step.column: before[step.column] for step in chosen})
         except ValidationError as error:
-            messages.error(request, f"Nothing was taken back: {' '.join(error.messages)}")
+            messages.error(request, f"Nothing was undone: {' '.join(error.messages)}")
             return redirect("admin:crews_change_revert", change.pk)
         except IntegrityError:
-            messages.error(request, "Nothing was taken back: the former value no longer fits; another row has taken it.")
+            messages.error(request, "Nothing was undone: the former value no longer fits; another row has taken it.")
             return redirect("admin:crews_change_revert", change.pk)
         transaction.on_commit(refresh_crew_analytics)
         done = ", ".join(f"{step.label} is “{step.then}” again" for step in chosen)
@@ -141,7 +142,7 @@ class ChangeAdmin(BoundedAdmin):
         """Link to the page that takes the change back."""
         if not obj.entry.can_be_reverted:
             return "–"
-        return format_html("<a href='{}'>Revert<span class='visually-hidden'> change {} of {}</span></a>",
+        return format_html("<a href='{}'>Undo<span class='visually-hidden'> change {} of {}</span></a>",
                            reverse("admin:crews_change_revert", args=(obj.pk,)), obj.pk, obj.name)  # fmt: skip
 
 

@@ -77,9 +77,10 @@ class TrackedAdmin(CarefulAdmin):
 
     def response_change(self, request: HttpRequest, obj: Model) -> HttpResponse:
         """Offer to undo what was just saved."""
+        response = super().response_change(request, obj)
         if request.POST.get("_save") or request.POST.get("_continue"):
             self.offer_undo(request, obj)
-        return super().response_change(request, obj)
+        return response
 
     def offer_undo(self, request: HttpRequest, obj: Model) -> None:
         """Link the way back, if the last change of this row is the reader's own."""

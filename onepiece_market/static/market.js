@@ -1,4 +1,5 @@
-// What HTML cannot do alone: arrow keys and Escape in the suggestions, and a link that is shared by one click.
+// What HTML cannot do alone: arrow keys and Escape in the suggestions, a quantity that is typed over, short addresses, and a
+// link that is shared by one click.
 // Every page works without this file.
 (() => {
   "use strict";
@@ -32,6 +33,18 @@
     if (event.target.id !== "suggestions") return;
     const count = event.target.querySelectorAll("a").length;
     status.textContent = count ? `${count} suggestion${count > 1 ? "s" : ""}, arrow down to reach them` : "";
+  });
+
+  // A quantity is typed over, not behind what stands there; a filter that is empty is no part of the address.
+  document.addEventListener("focusin", (event) => {
+    if (event.target.id === "ticket-quantity") requestAnimationFrame(() => event.target.select());
+  });
+  document.addEventListener("submit", (event) => {
+    if (event.target.method !== "get") return;
+    for (const field of event.target.querySelectorAll("input[name], select[name]")) field.disabled ||= field.value === "";
+  });
+  addEventListener("pageshow", () => {
+    for (const field of document.querySelectorAll("form[method=get] :disabled")) field.disabled = false;
   });
 
   document.addEventListener("click", async (event) => {

@@ -50,7 +50,7 @@ class Command(BaseCommand):
         for path, table in zip(paths, tables, strict=True):
             orphans = unknown_crews(table, DB, crews) if table.kind == "characters" else []
             for problem in orphans:
-                del table.rows[problem.line]
+                table.rows.pop(problem.line, None)
             refused += self._report(path, sorted([*table.problems, *orphans]))
         if refused and not skip_bad:
             raise CommandError(f"{refused} problems, nothing was changed. Mend the file, or load the rest with --skip-bad.")
