@@ -81,11 +81,12 @@ def test_market_caps_add_up_as_they_are_written(client: Client) -> None:
     call_command("refresh_crew_analytics", verbosity=0)
     crew = Crew.objects.get(name="Big Mom Pirates")
     page = get(client, crew.get_absolute_url())
-    written = [Decimal(n.replace(",", "")) for n in re.findall(r"฿([\d,]+\.\d\d)\sM", page.text)]
-    tile, *_, total = written
-    assert len(page.find("tr", css="character")) == crew.characters.count()
-    columns = [Decimal(cell.text.strip("฿M ").replace(",", "")) for cell in page.find("td") if cell.text.endswith(" M")]
-    assert tile == total == sum(columns[:-1]) == columns[-1]
+    [total] = page.find("data", id="total-cap")
+    caps = [cell.text for cell in page.find("td", css="number") if cell.text.endswith(" M")]
+    *column, last = [Decimal(cap.strip("฿M ").replace(",", "")) for cap in caps]
+    assert len(column) == crew.characters.count()
+    assert last == sum(column) == Decimal(total.attributes["value"]) / 1_000_000
+    assert caps[-1] in [tile.text for tile in page.find("dd")]
 
 
 @pytest.mark.parametrize(
