@@ -33,11 +33,13 @@ def _batches(queryset: Any, *columns: str) -> Iterator[list[dict[str, Any]]]:
 
 
 def _characters(batch: list[dict[str, Any]]) -> Iterator[list[str]]:
-    events = BountyEvent.objects.filter(character__in=[row["pk"] for row in batch]).order_by("character", "effective_at", "id")
+    events = (
+        BountyEvent.objects.told().filter(character__in=[row["pk"] for row in batch]).order_by("character", "effective_at", "id")
+    )
     history = {pk: list(group) for pk, group in groupby(events.values_list("character", "amount", "chapter"), lambda e: e[0])}
     for row in batch:
-        told = {**row, "crew": row["crew__name"], "bounties": _bounties(row["bounty"], history.get(row["pk"], []))}
-        yield [_cell(column, told[column]) for column in CHARACTERS]
+        cells = {**row, "crew": row["crew__name"], "bounties": _bounties(row["bounty"], history.get(row["pk"], []))}
+        yield [_cell(column, cells[column]) for column in CHARACTERS]
 
 
 def _cell(column: str, value: Any) -> str:

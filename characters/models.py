@@ -157,6 +157,14 @@ class Listing(models.Model):
         return f"listing of {self.character_id}"
 
 
+class BountyEventQuerySet(models.QuerySet["BountyEvent"]):
+    """News of bounties by what a page wants of them."""
+
+    def told(self) -> "BountyEventQuerySet":
+        """Leave out what was withdrawn."""
+        return self.filter(withdrawn_at=None)
+
+
 class BountyEvent(models.Model):
     """A bounty became known. Adding one is the only way to change a listed character's bounty."""
 
@@ -165,6 +173,9 @@ class BountyEvent(models.Model):
     chapter = models.IntegerField(null=True, blank=True)  # NULL: to be confirmed
     effective_at = models.DateTimeField(db_default=TransactionNow())
     applied_at = models.DateTimeField(null=True, editable=False)
+    withdrawn_at = models.DateTimeField(null=True, editable=False)  # it was a mistake: pages leave it out
+
+    objects = BountyEventQuerySet.as_manager()
 
     class Meta:
         db_table = "bounty_events"

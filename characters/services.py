@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
+from django.db import connection
+
 from characters.loading import History, Problem, Table
 from characters.models import BountyEvent, Character
 from crews.models import Crew
@@ -67,10 +69,9 @@ def add_character(character: Character, amount: int | None, chapter: int | None)
 
 
 def restore_bounty(character: Character, amount: int | None) -> None:
-    """Announce a former bounty again, with the chapter that it was known from: history is added to, not rewritten."""
-    events = BountyEvent.objects.filter(character=character, amount=amount).exclude(chapter=None)
-    chapter = events.order_by("-effective_at", "-id").values_list("chapter", flat=True).first()
-    BountyEvent.objects.create(character=character, amount=amount, chapter=chapter)
+    """Let a former bounty be true again: the news that replaced it is withdrawn. Locks the character's row."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT restore_bounty(%s, %s)", [character.pk, amount])
 
 
 def unknown_crews(table: Table, using: str, also: Iterable[str] = ()) -> list[Problem]:

@@ -29,7 +29,7 @@ class Count(NamedTuple):
         return f"{self.number:,}{'+' if self.is_more else ''}"
 
 
-_OF_ROW = BountyEvent.objects.filter(character=OuterRef("pk"))
+_OF_ROW = BountyEvent.objects.told().filter(character=OuterRef("pk"))
 _DATED = _OF_ROW.filter(chapter__isnull=False, amount=OuterRef("bounty"))
 UNDATED = Q(Exists(_OF_ROW.filter(chapter=None)), ~Exists(_DATED), bounty__isnull=False)
 WORK = (

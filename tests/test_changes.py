@@ -13,6 +13,8 @@ from django.test.utils import CaptureQueriesContext
 
 from characters.admin.forms import CharacterForm
 from characters.models import BountyEvent, Character
+from characters.selectors import bounty_history
+from characters.services import restore_bounty
 from crews.changes import bind_staff
 from crews.models import Change, Crew
 from tests.clients import connect
@@ -303,15 +305,34 @@ def test_a_name_that_another_has_taken_is_a_sentence(desk: Client, zoro: Charact
     assert zoro.name == "Roronoa Zoro"
 
 
-def test_a_bounty_goes_back_by_news_with_the_chapter_it_had(desk: Client, zoro: Character) -> None:
-    for amount, chapter in ((60_000_000, 213), (120_000_000, 435)):
+def test_a_bounty_goes_back_and_its_news_is_withdrawn(client: Client, desk: Client, zoro: Character) -> None:
+    for amount, chapter in ((60_000_000, 213), (1_200_000_000, 435)):
         BountyEvent.objects.create(character=zoro, amount=amount, chapter=chapter)
-    assert "The former bounty is announced again" in desk.get(f"{CHANGES}{last(zoro).pk}/revert/").content.decode()
-    revert(desk, last(zoro))
+    typo = last(zoro)
+    assert "is withdrawn" in desk.get(f"{CHANGES}{typo.pk}/revert/").content.decode()
+    revert(desk, typo)
     zoro.refresh_from_db()
     assert (zoro.bounty, zoro.current_price) == (60_000_000, Decimal("387.30"))
-    told = BountyEvent.objects.filter(character=zoro).order_by("id").values_list("amount", "chapter")
-    assert list(told) == [(4_000_000, None), (60_000_000, 213), (120_000_000, 435), (60_000_000, 213)]
+    assert [bounty.amount for bounty in bounty_history(zoro.pk)] == [60_000_000, 4_000_000]
+    assert BountyEvent.objects.filter(character=zoro).count() == 3  # the record stays
+    assert "1,200,000,000" not in client.get(zoro.get_absolute_url()).content.decode()
+
+
+def test_an_undone_bounty_can_be_undone(desk: Client, zoro: Character) -> None:
+    BountyEvent.objects.create(character=zoro, amount=9_000_000, chapter=213)
+    for bounty, told in ((4_000_000, [4_000_000]), (9_000_000, [9_000_000, 4_000_000])) * 2:
+        revert(desk, last(zoro))
+        zoro.refresh_from_db()
+        assert (zoro.bounty, [bounty.amount for bounty in bounty_history(zoro.pk)]) == (bounty, told)
+
+
+def test_a_bounty_that_nobody_told_is_announced_anew(zoro: Character) -> None:
+    restore_bounty(zoro, 5_000_000)
+    zoro.refresh_from_db()
+    assert (zoro.bounty, bounty_history(zoro.pk)[0].amount) == (5_000_000, 5_000_000)
+    restore_bounty(zoro, None)
+    zoro.refresh_from_db()
+    assert (zoro.bounty, zoro.current_price) == (None, Decimal("25.00"))
 
 
 def test_a_look_takes_nothing_back_and_a_reader_may_not(desk: Client, zoro: Character) -> None:

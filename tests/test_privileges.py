@@ -36,6 +36,7 @@ EXECUTE = {
     "full_vote(numeric)": ("market_owner", "market_app", "market_system"),
     "leaderboard(integer)": ("market_system", "market_app", "market_owner"),
     "list_new_characters()": ("market_system",),
+    "move_bounty(integer,bigint)": ("market_system",),
     "market_user_id()": ("market_owner", "market_app"),
     "open_account(integer)": ("market_system", "market_app", "market_owner"),
     "position_of(text,integer,numeric)": ("market_owner",),
@@ -45,6 +46,7 @@ EXECUTE = {
     "record_gone()": ("market_system",),
     "record_new()": ("market_system",),
     "refresh_crew_search()": ("market_owner",),
+    "restore_bounty(integer,bigint)": ("market_system", "market_app", "market_owner"),
     "refuse_deleting_held()": ("market_system",),
     "refuse_deleting_trader()": ("market_system",),
     "search_characters(text,integer,integer,numeric,numeric,bigint,bigint)": ("market_owner", "market_app", "market_system"),
@@ -58,7 +60,8 @@ EXECUTE = {
 }
 DEFINERS = {
     "apply_bounty_event", "close_account", "count_today", "execute_trade", "leaderboard", "list_new_characters",
-    "open_account", "record_change", "record_gone", "record_new", "refuse_deleting_held", "refuse_deleting_trader",
+    "move_bounty", "open_account", "record_change", "record_gone", "record_new", "refuse_deleting_held",
+    "refuse_deleting_trader", "restore_bounty",
 }  # fmt: skip
 WITHOUT_ROW_SECURITY = {
     "django_admin_log": "what staff did, for staff: the admin shows all of it to whoever may see it",

@@ -9,6 +9,7 @@ from django.db import DEFAULT_DB_ALIAS, connections
 from django.test import Client
 
 from characters.models import BountyEvent, Character
+from characters.selectors import bounty_history
 from crews.models import Change, Crew, CrewAnalytics
 from tests.factories import CharacterFactory, CrewFactory, UserFactory
 from tests.test_admin import change, form_at
@@ -213,3 +214,48 @@ def test_who_logs_out_is_told_so(browser: Client) -> None:
 def test_a_ticket_says_whom_it_is_about(browser: Client) -> None:
     nami = CharacterFactory(name="Nami")
     assert [e.text for e in get(browser, nami.get_absolute_url()).find("h2", id="ticket-title")] == ["Trade Nami"]
+
+
+LINE = "bounty_events-0-{}"
+
+
+def news(desk: Client, who: Character, **typed: str) -> Page:
+    """Type news of a bounty into the form and press Save; return the page that follows."""
+    url = f"/admin/characters/character/{who.pk}/change/"
+    form = form_at(desk, url).values
+    page = Page(desk.post(url, {**form, **{LINE.format(name): value for name, value in typed.items()}}, follow=True))
+    who.refresh_from_db()
+    return page
+
+
+def test_a_chapter_confirmed_later_moves_nothing_and_stands_where_it_belongs(desk: Client, client: Client) -> None:
+    luffy = CharacterFactory(name="Luffy", bounty=None)
+    for amount, chapter in ((400_000_000, None), (500_000_000, 801), (3_000_000_000, 1053)):
+        BountyEvent.objects.create(character=luffy, amount=amount, chapter=chapter)
+    luffy.refresh_from_db()
+    price = luffy.current_price
+    news(desk, luffy, amount="400,000,000", chapter="601")
+    assert (luffy.bounty, luffy.current_price) == (3_000_000_000, price)
+    history = [(b.amount, b.chapter) for b in bounty_history(luffy.pk)]
+    assert history == [(3_000_000_000, 1053), (500_000_000, 801), (400_000_000, 601)]
+
+
+def test_a_chapter_without_an_amount_does_not_make_a_bounty_unknown(desk: Client) -> None:
+    shanks = CharacterFactory(name="Shanks", bounty=4_048_900_000)
+    assert "Enter the bounty" in news(desk, shanks, chapter="1100").text
+    assert shanks.bounty == 4_048_900_000
+    assert "would move from ฿4,048,900,000 to unknown" in news(desk, shanks, is_unknown="on").text
+    assert shanks.bounty == 4_048_900_000
+    news(desk, shanks, is_unknown="on", is_sure="on")
+    assert shanks.bounty is None
+
+
+@pytest.mark.parametrize(
+    ("amount", "asks"), [("11110000000", True), ("300000000", True), ("3333000000", False), ("400000000", False)]
+)
+def test_a_bounty_that_leaps_is_confirmed(desk: Client, amount: str, asks: bool) -> None:
+    zoro = CharacterFactory(name="Zoro", bounty=1_111_000_000)
+    page = news(desk, zoro, amount=amount)
+    assert ("The bounty would move" in page.text, zoro.bounty == int(amount)) == (asks, not asks)
+    news(desk, zoro, amount=amount, is_sure="on")
+    assert zoro.bounty == int(amount)

@@ -19,7 +19,7 @@ class BountyEventInline(admin.StackedInline):
 
     model = BountyEvent
     form = BountyForm
-    fields = (("amount", "chapter"),)
+    fields = (("amount", "chapter"), ("is_unknown", "is_sure"))
     extra = 1
     verbose_name = "new bounty"
     verbose_name_plural = "new bounty: moves the bounty and with it the price"
@@ -44,18 +44,19 @@ class BountyEventInline(admin.StackedInline):
 def history_table(character: Character) -> SafeString:
     """Return the latest bounties as a table, newest first. One query."""
     events = BountyEvent.objects.filter(character=character).order_by("-effective_at", "-id")
+    columns = events.values_list("amount", "chapter", "effective_at", "withdrawn_at")[:SHOWN]
     rows = format_html_join(
         "",
         "<tr><td>{}</td><td>{}</td><td>{}</td></tr>",
         (
-            ("unknown" if amount is None else f"฿{amount:,}", chapter or "to be confirmed", f"{when:%-d %b %Y, %H:%M}")
-            for amount, chapter, when in events.values_list("amount", "chapter", "effective_at")[:SHOWN]
+            (_amount(amount, is_told=withdrawn is None), chapter or "to be confirmed", f"{when:%-d %b %Y, %H:%M}")
+            for amount, chapter, when, withdrawn in columns
         ),
     )
     head = "<th scope='col'>Bounty</th><th scope='col'>Chapter</th><th scope='col'>Entered</th>"
     said = (
-        "A wrong line stays: add the right one below, or take it back under History, which adds the former amount again. "
-        "To confirm a chapter, add the same amount with its chapter."
+        "A wrong line is withdrawn by undoing it under History; then pages no longer show it. To confirm a chapter, add the same "
+        "amount with its chapter: a chapter older than the latest moves neither bounty nor price."
     )
     table = (
         "<div class='inner-table'><table><thead><tr>"
@@ -63,3 +64,7 @@ def history_table(character: Character) -> SafeString:
         + "</tr></thead><tbody>{}</tbody></table><p class='help'>{}</p></div>"
     )
     return format_html(table, rows, said)
+
+
+def _amount(amount: int | None, *, is_told: bool) -> str:
+    return ("unknown" if amount is None else f"฿{amount:,}") + ("" if is_told else " (withdrawn)")

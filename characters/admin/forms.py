@@ -9,9 +9,10 @@ from django.forms import ModelForm
 
 from characters.admin.reading import ReadField, ReadForm
 from characters.loading import COLUMNS, text
-from characters.models import Character
+from characters.models import BountyEvent, Character
 
 READERS = COLUMNS["characters"]
+LEAP = 3  # times: a bounty that moves further is confirmed
 CHAPTER = "The chapter that told it, in digits. Empty: to be confirmed."
 
 
@@ -74,8 +75,37 @@ class NewCharacterForm(CharacterForm):
 class BountyForm(ModelForm):
     """News of a bounty."""
 
-    amount = ReadField(READERS["bounty"], help_text="In berries. Empty: nobody knows.")
+    amount = ReadField(READERS["bounty"], help_text="In berries: 12345000 or 12,345,000.")
     chapter = ReadField(READERS["chapter"], help_text=CHAPTER)
+    is_unknown = forms.BooleanField(required=False, label="Nobody knows the bounty any more")
+    is_sure = forms.BooleanField(
+        required=False,
+        label="Yes, it moves that much",
+        help_text=f"To tick when the bounty moves to more than {LEAP} times, or to unknown.",
+    )
+
+    def clean(self) -> dict[str, Any] | None:
+        """Refuse what would move a price by mistake: an empty amount, and a leap that nobody has confirmed."""
+        cleaned = super().clean() or self.cleaned_data
+        amount, is_unknown = cleaned.get("amount"), cleaned.get("is_unknown")
+        if not self.has_changed() or "amount" in self.errors:
+            return cleaned
+        if amount is None and not is_unknown:
+            self.add_error("amount", "Enter the bounty, or tick that nobody knows it any more.")
+        elif amount is not None and is_unknown:
+            self.add_error("amount", "This is an amount, but it is ticked that nobody knows it.")
+        elif not cleaned.get("is_sure") and (leap := self._leap(amount, cleaned.get("chapter"))):
+            self.add_error("is_sure", leap)
+        return cleaned
+
+    def _leap(self, amount: int | None, chapter: int | None) -> str:
+        """Return what is to be confirmed, empty where nothing moves far. Two queries at most."""
+        news = BountyEvent.objects.told().filter(character=self.instance.character_id)
+        now = Character.objects.filter(pk=self.instance.character_id).values_list("bounty", flat=True).first()
+        moves = not (chapter and news.filter(chapter__gt=chapter).exists())
+        if not moves or not now or (amount is not None and now / LEAP <= amount <= now * LEAP):
+            return ""
+        return f"The bounty would move from ฿{now:,} to {'unknown' if amount is None else f'฿{amount:,}'}, and the price with it."
 
 
 class MemberForm(NewCharacterForm):

@@ -1,0 +1,2 @@
+-- restore_bounty withdraws news.
+GRANT UPDATE (withdrawn_at) ON bounty_events TO market_system;
