@@ -5,6 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
+from django.db.models import Avg, Count, Q, Sum
 from django.db.models.fields.tuple_lookups import Tuple, TupleGreaterThan, TupleLessThan
 from django.http import Http404
 
@@ -90,6 +91,17 @@ class Bounty(NamedTuple):
     when: datetime
 
 
+class CrewTotals(NamedTuple):
+    """What the active members of a crew add up to. wanted: those with a bounty. Money in berries."""
+
+    members: int
+    wanted: int
+    bounty: int
+    average_price: Decimal | None
+    market_cap: Decimal
+    sentiment: float | None
+
+
 class Page(NamedTuple):
     """Rows of the board. `after`: the key of the next page, None on the last.
 
@@ -133,6 +145,15 @@ def crew_members(crew_id: int) -> list[Row]:
     wanted = members.filter(bounty__isnull=False).order_by("-bounty").values_list(*ROW)
     unknown = members.filter(bounty__isnull=True).order_by("name").values_list(*ROW)
     return [Row(*row) for row in [*wanted[:1000], *unknown[:1000]]]
+
+
+def crew_totals(crew_id: int) -> CrewTotals:
+    """Return what all active members of a crew add up to, as of now. One query."""
+    members = Character.objects.active().filter(crew_id=crew_id)
+    return CrewTotals(**members.aggregate(
+        members=Count("id"), wanted=Count("id", filter=Q(bounty__gt=0)), bounty=Sum("bounty", default=0),
+        average_price=Avg("current_price"), market_cap=Sum("market_cap", default=Decimal(0)), sentiment=Avg("sentiment_score"),
+    ))  # fmt: skip
 
 
 def quote(pk: int) -> Quote:

@@ -89,12 +89,6 @@ def largest(crews: list[CrewNumbers]) -> dict[str, Decimal]:
     }
 
 
-def numbers_of_crew(pk: int) -> CrewNumbers | None:
-    """Return one crew's numbers, None before the first refresh. One query."""
-    row = CrewAnalytics.objects.filter(pk=pk).values_list(*COLUMNS).first()
-    return CrewNumbers(*row) if row else None
-
-
 def crew_profile(pk: int) -> CrewProfile:
     """Return one crew, also a dissolved one: its members link to it. One query. Raises Http404."""
     row = Crew.objects.filter(pk=pk).values_list("id", "name", "captain", "description", "founded_date").first()

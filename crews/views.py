@@ -4,7 +4,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_safe
 
-from characters.selectors import crew_members
+from characters.selectors import crew_members, crew_totals
 from crews import selectors
 
 
@@ -31,14 +31,11 @@ def crew_page(request: HttpRequest, pk: int, slug: str = "") -> HttpResponse:
     if request.path != crew.url:
         return redirect(crew.url)
     rows = crew_members(pk)
-    wanted = [row.bounty for row in rows if row.bounty]
     context = {
         "crew": crew,
         "captain_url": next((row.url for row in rows if row.name == crew.captain), None),
-        "analytics": selectors.numbers_of_crew(pk),
+        "totals": crew_totals(pk),
         "rows": rows,
-        "bounties": wanted,
-        "total_bounty": sum(wanted),
-        "total_cap": sum(row.market_cap for row in rows),
+        "bounties": [row.bounty for row in rows if row.bounty],
     }
     return render(request, "crews/crew.html", context)

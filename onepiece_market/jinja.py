@@ -6,7 +6,6 @@ from functools import lru_cache
 from typing import Any
 
 import jinja2
-from django.conf import settings
 from django.templatetags.static import static
 from django.urls import reverse
 from django.utils import timezone
@@ -23,15 +22,10 @@ NARROW = "\N{NARROW NO-BREAK SPACE}"
 def environment(**options: Any) -> jinja2.Environment:
     """Return Django's Jinja2 environment with our globals and filters."""
     env = jinja2.Environment(**options)  # noqa: S701  Django passes autoescape=True
-    env.globals.update(url=lambda name, *args: reverse(name, args=args), static=static, absolute=absolute)
+    env.globals.update(url=lambda name, *args: reverse(name, args=args), static=static)
     env.globals.update(face=small_face, mark=small_mark, draw=draw, poster_sheet=sheet, pen=PEN)
     env.filters.update(money=money, whole=whole, percent=percent, when=when, short=short, millions=millions)
     return env
-
-
-def absolute(address: str) -> str:
-    """Return an address of this site for those who are elsewhere."""
-    return f"{settings.SITE_URL.rstrip('/')}{address}"
 
 
 def small_face(who: Any) -> Markup:

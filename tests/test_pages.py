@@ -205,7 +205,7 @@ COSTS = [  # address, who, statements
     ("/try/", ANONYMOUS, 0),
     ("/reset/", ANONYMOUS, 0),
     ("/recover/", ANONYMOUS, 0),
-    ("/account/", SIGNED_IN, 1),
+    ("/account/", SIGNED_IN, 3),
     ("/healthz", ANONYMOUS, 0),
 ]
 

@@ -14,9 +14,9 @@ from django.utils.text import slugify
 import sql
 from characters.board import SORTS, BoardQuery
 from characters.models import Character
-from characters.selectors import board, bounty_history, crew_members, quote, suggestions
+from characters.selectors import board, bounty_history, crew_members, crew_totals, quote, suggestions
 from crews.models import Crew
-from crews.selectors import crew_choices, crew_numbers, crew_profile, numbers_of_crew
+from crews.selectors import crew_choices, crew_numbers, crew_profile
 from tests.conftest import FLUSH
 from tests.test_pages import COSTS
 from tests.test_pages import statements as sent
@@ -105,7 +105,7 @@ OTHER_READS: dict[str, Read] = {
     "portfolio": lambda sea: portfolio(sea.trader),
     "order ticket": lambda sea: desk(sea.trader, sea.character),
     "crews": lambda _: crew_numbers(),
-    "crew": lambda sea: (crew_profile(sea.crew), numbers_of_crew(sea.crew)),
+    "crew": lambda sea: (crew_profile(sea.crew), crew_totals(sea.crew)),
     "crew choices": lambda _: crew_choices(),
 }
 
@@ -280,6 +280,7 @@ def search_plan(text: str, using: str = "default", *, generic: bool = False, wit
             cursor.execute("SELECT set_config(split_part(%s, '=', 1), split_part(%s, '=', 2), true)", [setting, setting])
         if without:
             cursor.execute(f"DROP INDEX {without}")
+        cursor.execute("DEALLOCATE ALL")  # a test that failed before may have left it
         cursor.execute(f"PREPARE search ({types}) AS {body}".replace("%", "%%"), [])
         cursor.execute("EXPLAIN (FORMAT JSON, ANALYZE, BUFFERS) EXECUTE search (%s, %s, %s, %s, %s, %s, %s)", parameters)
         top = cursor.fetchone()[0][0]["Plan"]

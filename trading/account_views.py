@@ -19,6 +19,7 @@ from trading.forms import EMAIL_TAKEN, ChangedPasswordForm, ConfirmForm, EmailFo
 from trading.lockout import may_try, note_failure
 from trading.models import User
 from trading.passwords import store_password
+from trading.recovery import codes_left
 
 form_page = require_http_methods(["GET", "HEAD", "POST"])
 
@@ -31,7 +32,8 @@ def account(request: HttpRequest) -> HttpResponse:
     form = SignUpForm() if _user(request).is_guest else None
     if form:
         form.fields["username"].widget.attrs.pop("autofocus", None)  # the page begins at its beginning
-    return render(request, "trading/account.html", {"form": form})
+    context = {"form": form, "codes_left": 0 if form else codes_left(_user(request))}
+    return render(request, "trading/account.html", context)
 
 
 @form_page

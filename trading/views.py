@@ -10,6 +10,7 @@ from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.html import format_html
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_safe
 
@@ -50,7 +51,7 @@ def trade(request: HttpRequest, pk: int) -> HttpResponse:
     if answer.replayed:
         messages.info(request, f"This order was filled before; it was not repeated. {done}")
     else:
-        messages.success(request, done)
+        messages.success(request, format_html("{} <a href='{}'>See your portfolio</a>", done, reverse("portfolio")))
     return redirect(character.url)
 
 

@@ -31,8 +31,8 @@ class CharacterForm(ReadForm):
     class Meta:
         widgets = {
             "description": forms.Textarea(attrs={"rows": 4, "cols": 60}),
-            "aliases": forms.TextInput(attrs={"class": "vLargeTextField"}),
-            "terms": forms.TextInput(attrs={"class": "vLargeTextField"}),
+            "aliases": forms.Textarea(attrs={"rows": 2, "cols": 60}),
+            "terms": forms.Textarea(attrs={"rows": 2, "cols": 60}),
         }
         help_texts = {
             "name": "The full name, such as Monkey D. Luffy. Every character has a name of its own.",

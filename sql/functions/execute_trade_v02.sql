@@ -4,6 +4,8 @@
 -- p_trade_id  made by the client; calling again with the same id and body gives the same answer (replayed: true)
 -- Returns json: success, message, total_cost (price * quantity), price, code, fee, balance, quantity_held, trade_id,
 --   replayed. Amounts in berries. Nothing is written unless code is ok.
+-- A holder's vote moves the price at the next tick: kappa micro-votes for full_vote shares or more, in proportion for fewer.
+--   Where a trade changes it, the difference goes to order_flow, and nothing here touches the character's row.
 -- Codes: ok, not_bound, not_your_account, invalid_action, invalid_quantity, invalid_price, no_account,
 --   trade_id_reused, account_closed, market_halted, not_tradeable, price_moved, insufficient_funds, insufficient_shares, position_cap
 -- Locks: the user's account row FOR NO KEY UPDATE, before anything is read; it is the user's mutex. Writes rows of
