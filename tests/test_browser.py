@@ -456,3 +456,14 @@ def test_nothing_moves_for_those_who_want_that(stranger: Page, boss: Page, path:
     if path == "/":
         assert moving(page, "no-preference") > 0  # the control
     assert moving(page, "reduce") == 0
+
+
+def test_a_long_change_leaves_undo_in_reach_on_the_start_page(boss: Page) -> None:
+    boss.set_viewport_size(WIDTHS["desktop"])
+    boss.goto("/admin/characters/character/3/change/")
+    boss.get_by_label("Description").fill("A long description that somebody typed. " + "It goes on and on. " * 10)
+    boss.get_by_role("button", name="Save", exact=True).first.click()
+    boss.goto("/admin/")
+    boss.get_by_role("link", name="Undo").first.click()
+    boss.get_by_role("button", name="Undo this change").click()
+    expect(boss.locator(".messagelist")).to_contain_text("again")

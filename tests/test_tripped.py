@@ -259,3 +259,10 @@ def test_a_bounty_that_leaps_is_confirmed(desk: Client, amount: str, asks: bool)
     assert ("The bounty would move" in page.text, zoro.bounty == int(amount)) == (asks, not asks)
     news(desk, zoro, amount=amount, is_sure="on")
     assert zoro.bounty == int(amount)
+
+
+def test_an_order_that_is_filled_leads_to_the_portfolio(browser: Client) -> None:
+    nami = CharacterFactory(name="Nami <&>")
+    page = Page(browser.post(f"/characters/{nami.pk}/trade/", ticket(), follow=True))
+    assert [e.text for e in page.find("a", href="/portfolio/")] == ["Portfolio", "See your portfolio"]
+    assert "Bought 1 × Nami <&>" in page.text

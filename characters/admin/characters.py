@@ -4,6 +4,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.contrib.admin.options import InlineModelAdmin
+from django.contrib.admin.utils import flatten
 from django.db.models import Model, QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest
@@ -22,7 +23,7 @@ from crews.admin.tracked import TrackedAdmin, refresh_later
 from crews.changes import bind_staff
 from trading.models import Holding
 
-MARKET = ("price", "cap", "week", "sentiment", "created_at", "updated_at", "wanted", "told")
+MARKET = (("wanted", "price", "cap"), ("week", "sentiment"), ("created_at", "updated_at"), "told")  # lines of the form
 
 
 @admin.register(Character)
@@ -40,19 +41,18 @@ class CharacterAdmin(TrackedAdmin):
     sortable_by = ("name",)
     autocomplete_fields = ("crew",)
     change_list_template = "admin/tables.html"
-    texts = (
-        "name", "crew", "crew_chapter", "epithet", "epithet_chapter", "aliases", "terms", "devil_fruit", "devil_fruit_chapter",
-        "first_chapter", "description",
-    )  # fmt: skip
 
-    def get_fields(self, request: HttpRequest, obj: Character | None = None) -> tuple[str, ...]:
+    def get_fields(self, request: HttpRequest, obj: Character | None = None) -> list[Any]:
         """Take a bounty, with its chapter, for a new character only; later it changes by a line of its history."""
-        switches = ("is_active", "is_tradeable")
-        return (*self.texts, *switches, *MARKET) if obj else (*self.texts[:5], "bounty", "chapter", *self.texts[5:], *switches)
+        facts = [
+            "name", ("crew", "crew_chapter"), ("epithet", "epithet_chapter"), ("devil_fruit", "devil_fruit_chapter"),
+            *([] if obj else [("bounty", "chapter")]), "first_chapter", "description", "aliases", "terms",
+        ]  # fmt: skip
+        return [*facts, ("is_active", "is_tradeable"), *(MARKET if obj else ())]
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Character | None = None) -> tuple[str, ...]:
+    def get_readonly_fields(self, request: HttpRequest, obj: Character | None = None) -> list[str]:
         """Show what the market says of a character."""
-        return MARKET if obj else ()
+        return flatten(MARKET) if obj else []
 
     def get_form(self, request: HttpRequest, obj: Character | None = None, change: bool = False, **kwargs: Any) -> Any:  # noqa: FBT001, FBT002
         """Ask for the bounty once."""
