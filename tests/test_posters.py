@@ -113,6 +113,25 @@ def test_the_sprites_are_well_formed_and_without_styles() -> None:
         assert not [e for e in root.iter() if "style" in e.attrib or any(name.startswith("on") for name in e.attrib)]
 
 
+@pytest.mark.parametrize(
+    ("name", "part", "red"),
+    [
+        ("Monkey D. Luffy", "mark-cheek", "#8c3a28"),
+        ("Roronoa Zoro", "eyes-scar", "#8c3a28"),
+        ("Shanks", "mark-claws", "#a03a28"),
+        ("Sabo", "mark-burn", "#a8432f"),
+        ("Monkey D. Dragon", "mark-tattoo", "#a02a1a"),
+        ("Eustass Kid", "mark-stitches", "#5a2a1e"),
+    ],
+)
+def test_whoever_is_scarred_on_his_left_is_so_on_the_viewers_right(name: str, part: str, red: str) -> None:
+    assert part in {drawn.id for drawn in face(name)}
+    inked = re.findall(rf'<path d="([^"]*)"[^>]*{red}', drawings()[part].content)
+    starts = [float(x) for path in inked for x in re.findall(r"M([0-9.]+)", path)]
+    assert starts
+    assert min(starts) > 50
+
+
 def test_a_face_depends_on_nothing_but_name_and_crew() -> None:
     """Hashes of text differ from process to process: what was drawn by lot must not."""
     ids = "bg hair-curls-b head-heart wear-tee brow-arch eyes-sultry nose-dot mouth-cat hair-curls hat-cap"
