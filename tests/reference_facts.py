@@ -145,6 +145,8 @@ REFERENCE: dict[str, int | None] = {
     "Bellamy": 195_000_000,
     "Sarquiss": 38_000_000,
     "Vander Decken IX": None,
+    "Caribou": 210_000_000,
+    "Kyros": None,
     "Cavendish": 330_000_000,
     "Suleiman": 67_000_000,
     "Bartolomeo": 200_000_000,

@@ -29,7 +29,7 @@ FIRST_CHAPTERS: dict[str, int] = {
     "Catarina Devon": 575, "Charlotte Amande": 827, "Crocus": 102, "Jozu": 234, "Koala": 622, "Kozuki Oden": 920,
     "Lucky Roux": 1, "Monkey D. Dragon": 100, "Rocks D. Xebec": 957, "San Juan Wolf": 575, "Shiryu": 538,
     "Silvers Rayleigh": 19, "Vander Decken IX": 606, "Vasco Shot": 575, "Vista": 552, "Whitey Bay": 556, "Yasopp": 1,
-    "Zeff": 43,
+    "Zeff": 43, "Caribou": 600, "Kyros": 702,
 }  # fmt: skip
 
 HISTORIES: dict[str, tuple[int, ...]] = {
@@ -92,6 +92,7 @@ CREWS: dict[str, str] = {
     "Lucky Roux": "Red Hair Pirates", "Monkey D. Dragon": "Revolutionary Army", "Rocks D. Xebec": "Rocks Pirates",
     "San Juan Wolf": "Blackbeard Pirates", "Shiryu": "Blackbeard Pirates", "Vander Decken IX": "Flying Pirates",
     "Vasco Shot": "Blackbeard Pirates", "Whitey Bay": "Whitebeard Pirates", "Yasopp": "Red Hair Pirates",
+    "Caribou": "Caribou Pirates", "Kyros": "Riku Family",
 }  # fmt: skip
 
 FRUITS: dict[str, str] = {
@@ -116,7 +117,7 @@ FRUITS: dict[str, str] = {
     "Jesus Burgess": "Strong-Strong", "Drophy": "Mole-Mole", "Machvise": "Ton-Ton", "Gem": "Bomb-Bomb", "Mikita": "Kilo-Kilo",
     "Alvida": "Slip-Slip", "Tony Tony Chopper": "Human-Human", "Avalo Pizarro": "Isle-Isle", "Catarina Devon": "Dog-Dog",
     "Jozu": "Twinkle-Twinkle", "San Juan Wolf": "Huge-Huge", "Shiryu": "Clear-Clear", "Vander Decken IX": "Mark-Mark",
-    "Vasco Shot": "Glug-Glug",
+    "Vasco Shot": "Glug-Glug", "Caribou": "Swamp-Swamp",
 }  # fmt: skip
 
 CHARLOTTES = ("Amande", "Cracker", "Daifuku", "Katakuri", "Mont-d'Or", "Oven", "Perospero", "Smoothie", "Snack")
@@ -132,6 +133,7 @@ DIFFERENT: dict[tuple[str, str], str] = {  # character and fact: why ours is ano
     ("Izo", "crew"): "The crew that he is met with, not the house that he served before.",
     ("X Drake", "crew"): "The crew that he is met with: what else he belongs to is told 400 chapters later.",
     ("Kozuki Oden", "crew"): "Another romanisation.",
+    ("Kyros", "crew"): "The reference names the house, ours is its country.",
     ("Bellamy", "fruit"): "Another translation.",
     ("Marco", "fruit"): "Another translation.",
     ("Nico Robin", "fruit"): "Another translation.",
