@@ -32,7 +32,7 @@ KEPT = {
     "bounty_events": "id, character_id, amount, chapter",
     "users": "id, username, is_active",
 }
-LATECOMERS = 21  # characters/migrations/0009
+LATECOMERS = 21  # characters/migrations/0010
 Rows = list[tuple[Any, ...]]
 
 

@@ -5,7 +5,6 @@ from pathlib import Path
 from django.db import migrations
 
 from characters.loading import read_table
-from crews.services import refresh_crew_analytics
 
 HERE = Path(__file__).parent  # the tables beside this file are frozen with it: characters/data moves on
 
@@ -18,7 +17,7 @@ def add(apps, schema_editor):
         for model in (("crews", "Crew"), ("characters", "Character"), ("characters", "BountyEvent"))
     )
     taken = {name.casefold() for name in characters.values_list("name", flat=True)}
-    rows = [row for row in read_table(HERE / "0009_characters.csv").rows.values() if taken.isdisjoint(_called(row))]
+    rows = [row for row in read_table(HERE / "0010_characters.csv").rows.values() if taken.isdisjoint(_called(row))]
     if not taken or not rows:
         return
     ids = _crews(crews, {row["crew"] for row in rows})
@@ -29,7 +28,8 @@ def add(apps, schema_editor):
         for character in made
         for amount, chapter in histories[character.name]
     )
-    refresh_crew_analytics(alias)
+    schema_editor.execute("REFRESH MATERIALIZED VIEW crew_analytics")
+    schema_editor.execute("DO $$ BEGIN EXECUTE format('COMMENT ON MATERIALIZED VIEW crew_analytics IS %L', now()); END $$", None)
 
 
 def _called(row):
@@ -40,7 +40,7 @@ def _called(row):
 def _crews(crews, names):
     """Return the ids of these crews by name, made where they are missing."""
     known = set(crews.filter(name__in=names).values_list("name", flat=True))
-    rows = read_table(HERE / "0009_crews.csv").rows.values()
+    rows = read_table(HERE / "0010_crews.csv").rows.values()
     crews.bulk_create(crews.model(**row) for row in rows if row["name"] in names - known)
     return dict(crews.filter(name__in=names).values_list("name", "id"))
 
@@ -48,5 +48,5 @@ def _crews(crews, names):
 class Migration(migrations.Migration):
     """Backwards they stay: somebody may hold shares of them. Forwards again they are there already."""
 
-    dependencies = [("characters", "0008_work_lists")]
+    dependencies = [("characters", "0009_withdrawn")]
     operations = [migrations.RunPython(add, migrations.RunPython.noop, elidable=False)]
