@@ -1,6 +1,7 @@
-"""What the reference tells besides bounties of today: first chapters, former bounties, crews, devil fruits.
+"""What the reference tells besides bounties of today: first chapters, former bounties, crews, devil fruits, epithets.
 
 Facts, compiled as in tests/reference_facts.py. Divisions in brackets are left out; of a devil fruit the first word is kept.
+Of an epithet the English words are kept, translations after |. CHAPTERS is compiled from the chapters themselves.
 """
 
 FIRST_CHAPTERS: dict[str, int] = {
@@ -120,9 +121,83 @@ FRUITS: dict[str, str] = {
     "Vasco Shot": "Glug-Glug", "Caribou": "Swamp-Swamp",
 }  # fmt: skip
 
+EPITHETS: dict[str, str] = {
+    "Gol D. Roger": "Pirate King", "Edward Newgate": "Whitebeard|The Strongest Man in the World|The Man Closest to One Piece",
+    "Kaido": "Kaidou of the Beasts|The Strongest Creature|Wise King", "Charlotte Linlin": "Big Mom|Evil Spirit",
+    "Shanks": "Red-Haired Shanks", "Marshall D. Teach": "Blackbeard",
+    "Dracule Mihawk": "Hawk Eyes Mihawk|Hawk-Eye|Strongest Swordsman in the World|Marine Hunter|Naval Hunter",
+    "Buggy": "Buggy the Clown|Buggy the Star Clown|Buggy the Genius Jester", "Eustass Kid": "Captain",
+    "Monkey D. Garp": "Garp the Fist|Hero of the Marines|Naval Hero", "Monkey D. Luffy": "Straw Hat Luffy",
+    "Trafalgar D. Water Law": "Surgeon of Death", "Loki": "Accursed Prince|Shame of Elbaph|Sun God",
+    "Crocodile": "Sir Crocodile|Desert King", "Brogy": "Brogy the Red Ogre", "Dorry": "Dorry the Blue Ogre",
+    "Boa Hancock": "Snake Princess|Pirate Empress", "King": "King the Conflagration|King the Wildfire",
+    "Marco": "Marco the Phoenix", "Queen": "Queen the Plague", "Roronoa Zoro": "Pirate Hunter Zoro",
+    "Jinbe": "Knight of the Sea|Boss Jinbe", "Sanji": "Black Leg", "Jack": "Jack the Drought",
+    "Nico Robin": "Devil Child|Demon Child|Light of the Revolution",
+    "Charlotte Cracker": "Thousand Arms Cracker|Biscuit Knight", "Sabo": "Flame Emperor", "Portgas D. Ace": "Fire Fist Ace",
+    "Who's-Who": "Who of the Droplets", "Chinjao": "Don Chinjao|Chinjao the Drill", "Koby": "Hero",
+    "Smoker": "Smoker the White Hunter", "T Bone": "Ship Cutter|Ship Slasher", "Tsuru": "Great Staff Officer|Great Advisor",
+    "Usopp": "King of Snipers|Sniper King|God", "Sasaki": "Overflowing Sasaki", "Tamago": "Baron Tamago",
+    "Franky": "Iron Man Franky|Cyborg Franky", "Brook": "Humming Brook|Soul King", "Nami": "Cat Burglar", "Capone Bege": "Gang",
+    "Scratchmen Apoo": "Roar of the Sea", "Donquixote Doflamingo": "Heavenly Yaksha|Heavenly Demon",
+    "Cavendish": "Cavendish of the White Horse|White Knight Cavendish|Pirate Prince|Pirate Noble|Pirate Nobleman",
+    "Basil Hawkins": "Magician", "Jewelry Bonney": "Big Eater|Glutton", "Caesar Clown": "Master",
+    "Bartholomew Kuma": "Tyrant|Pacifist|Hero", "Morley": "Morley of Fur", "Fisher Tiger": "The Adventurer|Hero of Slaves",
+    "X Drake": "Red Flag", "Sai": "Don Sai", "Squard": "Maelstrom Spider|Whirl Spider",
+    "Bartolomeo": "Bartolomeo the Cannibal|Man-Eater Bartolomeo", "Hina": "Black Cage Hina",
+    "Killer": "Massacre Soldier|Murder Machine", "Bellamy": "Bellamy the Hyena|Deadly Bullet of Dressrosa|The Big-Time Rookie",
+    "Orlumbus": "Massacre Ruler|Savage Surmounter|Made-Up Explorer|Adventurer of Lies|Pioneer Explorer|Adventuring Pioneer",
+    "Charlotte Mont-d'Or": "Scribe|Book-Keeper", "Urouge": "Mad Monk", "Bobbin": "Sweeper",
+    "Emporio Ivankov": "Okama King|Miracle Person", "Vito": "Monster Gun|Phantom Gun", "Daz Bonez": "The Killer",
+    "Doc Q": "Death God|Grim Reaper", "Gambia": "The Missionary", "Suleiman": "Suleiman the Beheader",
+    "Van Augur": "The Supersonic", "Laffitte": "Demon Sheriff", "Sarquiss": "Big Knife Sarquiss", "Zala": "Poison Spider Zala",
+    "Bentham": "Bentham of the Wild", "Marianne": "Flag-Bearer of Freedom", "Foxy": "Silver Fox", "Galdino": "Loan Shark",
+    "Arlong": "Arlong the Saw|Saw-Tooth Arlong", "Jesus Burgess": "Champion",
+    "Krieg": "Don Krieg|Pirate Fleet Admiral|Ruler of the East Blue|Foul Play Krieg",
+    "Kuro": "Kuro of a Hundred Plans|Kuro of a Thousand Plans", "Drophy": "Town-Collapser Drophy",
+    "Gin": "Gin the Man-Demon|Diablo|Cold-Hearted Demon", "Gem": "Gem of the Border", "Hatchan": "Six Sword Style Hachi",
+    "Mikita": "Courier", "Buchi": "Nyaban Brothers|Meowban Brothers", "Sham": "Nyaban Brothers|Meowban Brothers",
+    "Alvida": "Iron Mace|Iron Club", "Babe": "Catcher-Killing Babe", "Fullbody": "Double Ironfist Fullbody|Ironfist Fullbody",
+    "Jango": "One-Two Jango|Jango the Turncoat", "Tony Tony Chopper": "Cotton Candy Lover", "Avalo Pizarro": "Corrupt King",
+    "Catarina Devon": "Crescent Moon Hunter", "Charlotte Amande": "Demon Lady|Mad Moiselle", "Jozu": "Diamond Jozu",
+    "Kozuki Oden": "Idiot Lord|Fool of a Lord",
+    "Monkey D. Dragon": "Rebellious Dragon|The Insurgent Serpent|World's Worst Criminal|World's Most Heinous Criminal",
+    "San Juan Wolf": "Colossal Battleship|Great Battleship", "Shiryu": "Shiryu of the Rain",
+    "Silvers Rayleigh": "Dark King|Right Hand of the Pirate King", "Vasco Shot": "Heavy Drinker",
+    "Vista": "Vista of the Flower Swords|Vista the Flower Blade", "Whitey Bay": "Ice Witch", "Yasopp": "Chaser",
+    "Zeff": "Red-Leg Zeff|Red Foot Zeff",
+}  # fmt: skip
+
+CHAPTERS: dict[str, dict[int, int]] = {  # bounties whose chapter every fan can name
+    "Monkey D. Luffy": {
+        30_000_000: 96, 100_000_000: 213, 300_000_000: 435, 500_000_000: 801, 1_500_000_000: 903, 3_000_000_000: 1053,
+    },
+    "Roronoa Zoro": {60_000_000: 213, 120_000_000: 435, 320_000_000: 801, 1_111_000_000: 1058},
+    "Nami": {16_000_000: 435, 66_000_000: 801, 366_000_000: 1058},
+    "Usopp": {30_000_000: 435, 200_000_000: 801, 500_000_000: 1058},
+    "Sanji": {77_000_000: 435, 177_000_000: 801, 330_000_000: 903, 1_032_000_000: 1058},
+    "Tony Tony Chopper": {50: 435, 100: 801, 1_000: 1058}, "Nico Robin": {80_000_000: 435, 130_000_000: 801, 930_000_000: 1058},
+    "Franky": {44_000_000: 435, 94_000_000: 801, 394_000_000: 1058}, "Brook": {83_000_000: 801, 383_000_000: 1058},
+    "Jinbe": {1_100_000_000: 1058}, "Shanks": {4_048_900_000: 957}, "Kaido": {4_611_100_000: 957},
+    "Charlotte Linlin": {4_388_000_000: 957}, "Edward Newgate": {5_046_000_000: 957}, "Gol D. Roger": {5_564_800_000: 957},
+    "Trafalgar D. Water Law": {3_000_000_000: 1053}, "Eustass Kid": {3_000_000_000: 1053}, "Buggy": {3_189_000_000: 1058},
+    "Dracule Mihawk": {3_590_000_000: 1058}, "Crocodile": {1_965_000_000: 1058},
+}  # fmt: skip
+
+NO_FIRST_CHAPTER = {"Curly Dadan", "Shiki", "Donquixote Rosinante", "Dr. Vegapunk"}  # to be confirmed
+
+CAPTAINS_ELSEWHERE: dict[str, str] = {  # crew: why its captain is no member of it
+    "Whitebeard's Allies": "Captains of their own who follow another captain.",
+    "Straw Hat Grand Fleet": "Captains of their own who follow another captain.",
+    "Baroque Works": "Its captain is told of in the company that he keeps now.",
+    "Franky Family": "Its captain is told of in the crew that he joined.",
+}
+
 CHARLOTTES = ("Amande", "Cracker", "Daifuku", "Katakuri", "Mont-d'Or", "Oven", "Perospero", "Smoothie", "Snack")
 FLEET = "The reference names the captain's own crew, ours is the fleet that it joined."
 NO_CREW = "A house or a family ashore is no crew here."
+CODE_NAME = "The name in Baroque Works, under which the character is met."
+NO_EPITHET = "Ours has none yet."
 DIFFERENT: dict[tuple[str, str], str] = {  # character and fact: why ours is another
     **{
         (f"Charlotte {name}", "crew"): "The reference names the family, ours is the crew that it sails with."
@@ -134,6 +209,9 @@ DIFFERENT: dict[tuple[str, str], str] = {  # character and fact: why ours is ano
     ("X Drake", "crew"): "The crew that he is met with: what else he belongs to is told 400 chapters later.",
     ("Kozuki Oden", "crew"): "Another romanisation.",
     ("Kyros", "crew"): "The reference names the house, ours is its country.",
+    **{(name, "epithet"): CODE_NAME for name in ("Babe", "Bentham", "Drophy", "Gem", "Marianne", "Mikita", "Zala")},
+    **{(name, "epithet"): NO_EPITHET for name in ("Daz Bonez", "Galdino", "Kozuki Oden", "Morley", "Sasaki", "Who's-Who")},
+    ("Kaido", "epithet"): "Another romanisation.",
     ("Bellamy", "fruit"): "Another translation.",
     ("Marco", "fruit"): "Another translation.",
     ("Nico Robin", "fruit"): "Another translation.",

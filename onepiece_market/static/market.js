@@ -36,8 +36,14 @@
   });
 
   // A quantity is typed over, not behind what stands there; a filter that is empty is no part of the address.
+  let focused = null;
   document.addEventListener("focusin", (event) => {
-    if (event.target.id === "ticket-quantity") requestAnimationFrame(() => event.target.select());
+    focused = event.target.id === "ticket-quantity" ? event.target : null;
+    focused?.select();
+  });
+  document.addEventListener("mouseup", (event) => {  // the click that brought the focus would put the caret somewhere
+    if (event.target === focused) event.preventDefault();
+    focused = null;
   });
   document.addEventListener("submit", (event) => {
     if (event.target.method !== "get") return;
