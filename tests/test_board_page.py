@@ -37,6 +37,13 @@ def test_a_chip_sets_a_filter_keeps_the_others_and_becomes_its_own_removal(clien
     assert get(client, famous).names == []  # both filters
 
 
+def test_a_chip_keeps_the_search(client: Client) -> None:
+    for name, bounty in (("Nami", 3_000_000_000), ("Nami II", 1), ("Zoro", 1)):
+        CharacterFactory.create(name=name, bounty=bounty)
+    (cheap,) = links(get(client, "/", q="nami"), "Up to ฿500")
+    assert get(client, cheap).names == ["Nami II"]
+
+
 def test_another_filter_or_order_begins_on_the_first_page(client: Client) -> None:
     last = CharacterFactory.create_batch(3)[-1]
     page = get(client, "/", min_price="5", after=str(last.pk))

@@ -154,6 +154,26 @@ def test_names_come_before_other_names_before_parts_before_words_before_spelling
     ]
 
 
+def test_words_that_stand_side_by_side_come_before_better_columns_before_richer_characters() -> None:
+    CharacterFactory(name="Apart", description="A hat lies on the straw.", bounty=10**12)
+    CharacterFactory(name="Column", terms="old hat maker, sleeps on straw indoors", bounty=10**6)
+    CharacterFactory(name="Phrase", description="Wears a straw hat.", bounty=1)
+    assert names("straw hat") == ["Phrase", "Column", "Apart"]
+
+
+def test_a_name_that_begins_so_comes_before_another_name_that_does_before_words_in_the_middle() -> None:
+    CharacterFactory(name="Jo of Red Hay", bounty=10**12)
+    CharacterFactory(name="Jo", aliases=["Red Harp"], bounty=10**9)
+    CharacterFactory(name="Red Hawk", bounty=10**6)
+    assert names("red ha") == ["Red Hawk", "Jo", "Jo of Red Hay"]
+
+
+def test_parts_of_a_name_that_stand_side_by_side_come_first() -> None:
+    CharacterFactory(name="Jo Red Long Hair", bounty=10**12)
+    CharacterFactory(name="Jo Red Hair", bounty=1)
+    assert names("red hair") == ["Jo Red Hair", "Jo Red Long Hair"]
+
+
 def test_equals_come_in_the_order_of_their_market_cap() -> None:
     for name, bounty in (("Ohara One", 10), ("Ohara Two", 10**9), ("Ohara Six", 10**6)):
         CharacterFactory(name=name, bounty=bounty)
@@ -312,6 +332,12 @@ def test_suggestions_cost_one_query_and_none_for_nothing(bundled: None) -> None:
         assert suggestions("") == []
         assert suggestions("luf")[0].name == "Monkey D. Luffy"
     assert len(captured) == 1
+    assert "FROM search_characters(" in captured[0]["sql"]
+
+
+def test_a_typing_mistake_is_suggested() -> None:
+    CharacterFactory(name="Monkey D. Luffy")
+    assert [row.name for row in suggestions("lufy")] == ["Monkey D. Luffy"]
 
 
 @pytest.mark.parametrize("address", ["/", "/crews/"])
