@@ -8,10 +8,12 @@ from django.core.management import call_command
 from django.test import Client
 
 from characters.charts import HEIGHT, WIDTH, bounty_chart
+from characters.models import BountyEvent, Character
 from characters.selectors import Bounty
 from crews.selectors import CrewChoice, biggest_crews, crew_choices
 from crews.services import refresh_crew_analytics
 from tests.factories import CharacterFactory, CrewFactory, UserFactory
+from tests.test_data import SENTENCE_END
 from tests.test_pages import Page, add_characters, get
 
 pytestmark = pytest.mark.django_db
@@ -106,7 +108,10 @@ def test_the_count_is_exact_on_one_page_and_open_ended_before_others(client: Cli
 def test_the_first_visit_is_explained_in_three_sentences_and_only_to_strangers(client: Client) -> None:
     character = CharacterFactory.create()
     page = get(client, "/")
-    assert len([e for e in page.find("ol", css="rules")[0].inside if e.strip()]) == 3
+    rules = [e.strip() for e in page.find("ol", css="rules")[0].inside if e.strip()]
+    for told, rule in zip(("play money", "price", "leaderboard"), rules, strict=True):
+        assert told in rule
+        assert len(SENTENCE_END.findall(rule)) == 1
     assert page.find("form", action="/try/", method="post")
     quote = get(client, character.get_absolute_url())
     assert quote.find("form", action="/try/")
@@ -133,6 +138,20 @@ def test_every_fact_of_a_quote_says_the_chapter_that_told_it(client: Client) -> 
     assert page.find("p", css="prose")[0].text == "A clown."
     character = CharacterFactory.create(epithet="Nobody")
     assert "Nobody chapter to be confirmed" in [e.text for e in get(client, character.get_absolute_url()).find("dd")]
+
+
+@pytest.mark.django_db(transaction=True)  # the weekly change is written by the owner
+def test_a_row_says_crew_bounty_price_change_and_market_cap(client: Client) -> None:
+    crew = CrewFactory.create(name="Heart Pirates")
+    bepo = CharacterFactory.create(name="Bepo", crew=crew, bounty=9_000_000, epithet="Bear")
+    Character.objects.using("owner").filter(pk=bepo.pk).update(weekly_change=12.5)
+    page = get(client, "/")
+    (row,) = page.find("tr", css="character")
+    assert page.after(row, "th")[0].text == "Bepo Bear"
+    assert [cell.text for cell in page.after(row, "td")] == [
+        "Heart Pirates", "฿9,000,000", "no price moves yet", "฿150.00▲ +12.5 %", "▲ +12.5 %", "฿150.0 M",
+    ]  # fmt: skip
+    assert page.after(row, "a")[1].attributes["href"] == crew.get_absolute_url()
 
 
 def test_every_row_keeps_the_place_of_its_price_line(client: Client) -> None:
@@ -168,6 +187,14 @@ def test_a_chart_of_two_has_common_axes() -> None:
 @pytest.mark.parametrize("histories", [[], [[]], [news((None, 5))], [news((5, 0))], [news((5, None))]])
 def test_there_is_no_chart_without_a_dated_bounty(histories: list[list[Bounty]]) -> None:
     assert bounty_chart(histories) is None
+
+
+def test_the_bars_of_a_bounty_history_are_shares_of_the_highest(client: Client) -> None:
+    character = CharacterFactory.create(bounty=300)
+    for n, amount in enumerate((400, 100)):
+        BountyEvent.objects.create(character=character, amount=amount, chapter=n + 1)
+    page = get(client, character.get_absolute_url())
+    assert [float(e.attributes["width"]) for e in page.find("rect", css="fill")] == [25, 100, 75]
 
 
 def test_the_quote_page_says_why_there_is_no_chart(client: Client) -> None:

@@ -66,6 +66,17 @@ def test_the_chapter_that_told_a_bounty_stands_beside_it(client: Client, luffy: 
     assert row(page, "Bounty")[0].text == "฿9,000,000 ★ higher chapter 213"
 
 
+@pytest.mark.django_db(transaction=True)  # the weekly change is written by the owner
+def test_change_market_cap_and_devil_fruit_are_compared(client: Client, luffy: Character, zoro: Character) -> None:
+    Character.objects.filter(pk=luffy.pk).update(devil_fruit="Gum-Gum Fruit")
+    Character.objects.using("owner").filter(pk=zoro.pk).update(weekly_change=12.5)
+    page = get(client, "/compare/", a=str(luffy.pk), b=str(zoro.pk))
+    assert [cell.text for cell in row(page, "Market cap")] == ["฿150.0 M ★ higher", "฿100.0 M"]
+    assert [cell.text for cell in row(page, "Devil fruit")] == ["Gum-Gum Fruit", "none known"]
+    assert [cell.text for cell in row(page, "In 7 days")] == ["– 0.0 %", "▲ +12.5 % ★ higher"]
+    assert get(client, zoro.get_absolute_url()).find("span", css="price-change")[0].text == "▲ +12.5 % in 7 days"
+
+
 def test_whoever_leads_in_everything_does_so_on_either_side(luffy: Character, zoro: Character) -> None:
     found = quotes([luffy.pk, zoro.pk])
     leader, other = found[luffy.pk]._replace(weekly_change=12.5), found[zoro.pk]

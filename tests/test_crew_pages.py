@@ -9,6 +9,7 @@ from django.test import Client
 
 from characters.models import Character
 from crews.models import Crew
+from onepiece_market.jinja import small_mark
 from tests.factories import CharacterFactory, CrewFactory
 from tests.test_pages import Page, get
 
@@ -57,6 +58,34 @@ def test_the_longest_bar_of_a_column_is_its_leader_and_an_empty_crew_has_none(cl
     assert [max(column) for column in zip(*rows, strict=True)] == [100] * 4
     assert rows[0][0] == 100
     assert rows[-1] == [0, 0, 0, 0]
+
+
+def test_captain_and_mark_of_a_crew_are_in_the_list_and_on_its_page(client: Client, fleet: None) -> None:
+    Crew.objects.filter(name="Rich").update(captain="Uncle Gold")
+    crew = Crew.objects.get(name="Rich")
+    page, own = get(client, "/crews/"), get(client, crew.get_absolute_url())
+    (row,) = [e for e in page.find("tr", css="crew") if e.text.startswith("Rich")]
+    assert page.after(row, "td")[0].text == "Uncle Gold"
+    assert own.find("p", css="byline")[0].text == "Captain: Uncle Gold"
+    assert len(page.find("svg", css="mark")) == 4
+    for address in ("/crews/", crew.get_absolute_url()):
+        assert str(small_mark("Rich")) in client.get(address).content.decode(), address
+
+
+def test_the_bars_of_the_members_are_shares_of_the_highest_bounty(client: Client) -> None:
+    crew = CrewFactory.create()
+    for bounty in (300, 100, 200, None):
+        CharacterFactory.create(crew=crew, bounty=bounty)
+    page = get(client, crew.get_absolute_url())
+    widths = [float(e.attributes["width"]) for e in page.find("rect", css="fill")]
+    assert widths[::2] == widths[1::2] == [100, 66.7, 33.3, 0]  # on the desktop and on the phone
+
+
+def test_the_sum_of_many_members_is_cut_short_and_says_how_many_it_leaves_out(client: Client) -> None:
+    crew = CrewFactory.create()
+    CharacterFactory.create_batch(42, crew=crew, bounty=5)
+    line = get(client, crew.get_absolute_url()).find("p", css="addition")[0].text
+    assert line == "The sum, to check: 5 " + "+ 5 " * 39 + "+ 2 more = ฿210"
 
 
 def test_the_sum_of_the_members_is_written_out(client: Client) -> None:

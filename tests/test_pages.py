@@ -102,6 +102,11 @@ class Page(HTMLParser):
         assert len(names) == rows
         return names
 
+    def after(self, element: Element, tag: str = "", css: str = "") -> list[Element]:
+        """Return the elements with this tag and class that begin behind the beginning of another."""
+        place = next(n for n, e in enumerate(self.elements) if e is element)
+        return [e for e in self.elements[place + 1 :] if tag in ("", e.tag) and (not css or css in e.classes)]
+
     def fields(self, form_id: str) -> dict[str, str]:
         """Return what a browser would send of this form."""
         start = self.elements.index(self.find("form", id=form_id)[0])
@@ -653,6 +658,50 @@ def test_the_crews_pages_show_numbers_that_add_up(client: Client) -> None:
     members = get(client, crew.get_absolute_url())
     assert len(members.names) == 10
     assert members.find("data", id="total-bounty")[0].attributes["value"] == "8816001000"
+
+
+# --- ways on
+
+
+@pytest.mark.parametrize(
+    ("address", "way"),
+    [
+        ("/?q=xqzwvk", "/"),
+        ("/?sort=name&after={last}", "/?sort=name"),
+        ("/crews/", "/"),
+        ("/leaderboard/", "/signup/"),
+        ("/compare/", "/"),
+        ("/history/", "/"),
+        ("/history/?before=2000-01-01T00:00:00Z", "/history/"),
+        ("/portfolio/", "/"),
+    ],
+)
+def test_where_there_is_nothing_to_see_a_button_leads_on(client: Client, address: str, way: str) -> None:
+    last = CharacterFactory.create().pk
+    if address.startswith(("/history/", "/portfolio/")):
+        client.force_login(UserFactory.create(is_staff=address == "/history/"))
+    page = get(client, address.format(last=last))
+    (empty,) = page.find("div", css="empty")
+    assert page.after(empty, "a", "button")[0].attributes["href"] == way
+
+
+def test_an_empty_market_says_how_it_is_filled(client: Client) -> None:
+    assert "manage.py load_characters" in get(client, "/").find("div", css="empty")[0].text
+
+
+def test_all_that_can_be_reached_is_reached_in_the_order_of_the_page(signed_in: Client) -> None:
+    character = CharacterFactory.create()
+    order(signed_in, character, quantity="2")
+    for address in ("/", "/?max_price=500", "/portfolio/", character.get_absolute_url()):
+        reached = [e for e in get(signed_in, address).elements if e.tag in ("a", "button", "input", "select", "summary")]
+        assert {e.attributes.get("tabindex", "0") for e in reached} == {"0"}, address
+
+
+def test_the_search_in_the_head_of_a_page_has_a_button(client: Client) -> None:
+    page = get(client, "/crews/")
+    (form,) = page.find("form", css="site-search")
+    assert page.after(form, "button")[0].attributes["type"] == "submit"
+    assert page.after(form, "button")[0].text == "Search"
 
 
 # --- accounts

@@ -6,6 +6,7 @@ import pytest
 from django.test import Client
 
 from characters.models import Character
+from onepiece_market.jinja import when
 from tests.factories import CharacterFactory, UserFactory
 from tests.test_pages import get, order, order_quickly
 from trading.binding import as_user
@@ -64,6 +65,17 @@ def test_the_portfolio_shows_its_sum_and_every_share_of_it(signed_in: Client, tr
     assert f"counts you with ฿{it.worth:,.2f}" in page.text
 
 
+def test_a_position_says_its_value_and_gain_and_has_the_bar_of_its_share(signed_in: Client, trader: User) -> None:
+    traded(signed_in)
+    page, it = get(signed_in, "/portfolio/"), mine(trader)
+    for position in it.positions:
+        (row,) = page.find("tr", id=f"position-{position.character_id}")
+        lost = f"−฿{-position.gain:,.2f} ▼ −{-position.gain_percent:.1f} %"
+        told = [str(position.quantity), f"฿{position.price:,.2f}", f"฿{position.value:,.2f}{lost}", lost]
+        assert [cell.text for cell in page.after(row, "td")[:4]] == told
+        assert float(page.after(row, "rect", "fill")[0].attributes["width"]) == round(it.share(position) * 100, 1)
+
+
 def test_the_largest_position_comes_first(signed_in: Client) -> None:
     for name, quantity in (("Ant", 1), ("Bear", 9), ("Cat", 5)):
         order(signed_in, CharacterFactory.create(name=name), quantity=str(quantity))
@@ -87,7 +99,13 @@ def test_the_quote_page_says_how_much_of_the_portfolio_a_position_is(signed_in: 
     nami, _ = traded(signed_in)
     position = get(signed_in, nami.get_absolute_url()).find("section", css="position-block")[0].text
     it = mine(trader)
-    assert f"Of your portfolio{it.share(it.positions[0]) * 100:.1f} %" in position
+    first = it.positions[0]
+    assert f"Of your portfolio{it.share(first) * 100:.1f} %" in position
+    assert f"Value฿{first.value:,.2f} Gain−฿{-first.gain:,.2f} ▼ −{-first.gain_percent:.1f}" in position
+    assert f"Paid, with fees฿{first.cost_basis:,.2f}" in position
+    page = get(signed_in, nami.get_absolute_url())
+    (bar,) = page.after(page.find("section", css="position-block")[0], "rect", "fill")[:1]
+    assert float(bar.attributes["width"]) == round(it.share(first) * 100, 1)
 
 
 def test_a_movement_is_a_sentence(signed_in: Client) -> None:
@@ -96,6 +114,21 @@ def test_a_movement_is_a_sentence(signed_in: Client) -> None:
     assert rows[0].startswith("Bought 1 × Zoro at ฿10.00 Fee ฿0.10")
     assert rows[1].startswith("Sold 4 × Nami at ฿138.33 Fee ฿5.54")
     assert rows[-1].startswith("Opening deposit")
+
+
+def test_a_movement_says_its_amount_its_balance_and_when_it_was(signed_in: Client, trader: User) -> None:
+    traded(signed_in)
+    with as_user(trader):
+        entries = list(LedgerEntry.objects.order_by("-created_at"))
+    page = get(signed_in, "/history/")
+    rows = [e for e in page.find("tr") if {"trade", "deposit"} & set(e.classes)]
+    for row, entry in zip(rows, entries, strict=True):
+        amount, moments = page.after(row, "data", "amount")[0], page.after(row, "time")[:2]
+        sign = "+" if entry.amount > 0 else "−"
+        assert (Decimal(amount.attributes["value"]), amount.text) == (entry.amount, f"{sign}฿{abs(entry.amount):,.2f}")
+        assert page.after(row, "data", "balance")[0].text == f"฿{entry.balance_after:,.2f}"
+        moment = (entry.created_at.isoformat(), when(entry.created_at))
+        assert [(e.attributes["datetime"], e.text) for e in moments] == [moment] * 2
 
 
 def test_the_history_says_what_was_paid_in_fees_so_far(signed_in: Client, trader: User) -> None:

@@ -283,6 +283,18 @@ def test_name_epithet_and_crew_are_lettered_on_the_share_image(monkeypatch: pyte
     assert [e.text for e in drawn.iter(f"{SVG}text")][2:] == ["ONE PIECE MARKET", "Nami", "“Cat Burglar”", "Arlong Pirates"]
 
 
+def test_face_mark_and_bounty_are_drawn_on_poster_and_share_image(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(posters, "png", str.encode)
+    nami = somebody("Nami", "Arlong Pirates", bounty=1234)
+    poster, share, it = poster_svg(nami), share_png(nami).decode(), sheet(nami)
+    posters._share_png.cache_clear()
+    assert it.berries
+    amount = "".join(f'<g transform="translate({x})">{posters._draw(part)}</g>' for part, x in it.berries.letters)
+    for drawn, times in ((str(copies(it.face)), 1), (str(copies(it.mark)), 2), (amount, 2)):
+        assert poster.count(drawn) == 1
+        assert share.count(drawn) == times
+
+
 @pytest.mark.parametrize("changed", [{"name": "X"}, {"epithet": "X"}, {"crew": "X"}, {"bounty": 2}])
 def test_whatever_stands_on_a_poster_is_in_its_validator(changed: dict[str, Any]) -> None:
     plain = Sheet("Nami", "Cat Burglar", "Straw Hat Pirates", 1)
@@ -356,6 +368,14 @@ def test_lists_show_faces_that_reserve_their_place(client: Client) -> None:
         assert all('width="40" height="40"' in tag and 'aria-hidden="true"' in tag for tag in faces)
         assert f'<use href="{jinja.static("faces.svg")}#head-' in page
         assert " style=" not in page
+
+
+@pytest.mark.django_db
+def test_suggestions_and_the_comparison_show_the_face_that_the_board_shows(client: Client) -> None:
+    luffy = CharacterFactory(name="Luffy", crew=CrewFactory())
+    drawn = str(jinja.small_face(somebody(luffy.name, luffy.crew.name)))
+    for address in ("/", "/search/suggest/?q=luffy", f"/compare/?a={luffy.pk}"):
+        assert drawn in client.get(address).content.decode(), address
 
 
 @pytest.mark.django_db(transaction=True)
