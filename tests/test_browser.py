@@ -9,9 +9,11 @@ from typing import Any, NamedTuple
 import pytest
 from axe_playwright_python.base import AXE_SCRIPT
 from django.conf import settings
+from django.urls import resolve
 from playwright.sync_api import Browser, ConsoleMessage, Error, Page, Route, expect
 
 from tests.browser import THEMES, WIDTHS, chromium, executable, open_page
+from tests.test_pages import routes
 from tests.up import Up
 
 pytestmark = [
@@ -24,11 +26,12 @@ RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"
 STRANGER = (
     "/", "/?q=zolo", "/?q=xyzzyq", "/?sort=bounty", "/?min_price=abc", "/characters/1/", "/characters/2/", "/crews/", "/crews/1/",
     "/compare/", "/compare/?a=1&b=2", "/leaderboard/", "/try/", "/signup/", "/login/", "/recover/", "/reset/", "/nowhere/",
+    "/crews/?sort=bounty", "/crews/?sort=name", "/characters/23/", "/reset/sent/", "/admin/login/",
 )  # fmt: skip
 STATUS = {"/nowhere/": 404, "/?min_price=abc": 400}  # of the pages below and above that are refusals
 TRADER = (
     "/", "/characters/2/", "/portfolio/", "/history/", "/leaderboard/", "/account/", "/account/codes/", "/account/delete/",
-    "/logout/",
+    "/account/email/", "/account/password/", "/account/elsewhere/", "/logout/",
 )  # fmt: skip
 GUEST = ("/portfolio/", "/history/", "/account/", "/account/delete/", "/logout/")
 STAFF = (
@@ -36,6 +39,33 @@ STAFF = (
     "/admin/characters/character/add/", "/admin/crews/crew/", "/admin/crews/crew/1/change/", "/admin/trading/user/",
     "/admin/characters/import/add/", "/admin/crews/change/", "/admin/characters/character/1/history/",
 )  # fmt: skip
+
+NOT_LOOKED_AT = {  # the route's name: why no page above is its
+    "suggest": "A fragment: it is looked at in the pages with a search box.",
+    "preview": "A fragment: it is looked at in the quote page.",
+    "trade": "An order is a POST: a refused one is looked at below.",
+    "poster": "A drawing: the quote page shows it.",
+    "share": "A picture for other sites.",
+    "data_json": "A download.",
+    "ledger_csv": "A download.",
+    "healthz": "For load balancers.",
+    "readyz": "For load balancers.",
+    "password_reset_confirm": "Its address holds a secret that was sent by mail.",
+}
+RISEN, FALLEN = 2, 1  # characters whose prices moved
+MOVED = (
+    "from characters.models import Character as C; "
+    f"[C.objects.using('owner').filter(pk=pk).update(weekly_change=c) for pk, c in (({RISEN}, 12.5), ({FALLEN}, -12.5))]"
+)
+
+SHOWN = {  # page: what is seen on it in both themes and at both widths
+    "/": ("ol.rules", "tr.character .face", "td.spark-cell svg", ".change.up", ".change.down"),
+    "/crews/": ("tr.crew .mark",),
+    f"/characters/{RISEN}/": ("svg.wanted", "figure.chart svg", ".change.up"),
+    "/characters/23/": ("svg.wanted", "p.no-chart"),
+}
+VISIBLE = """found => found.some(
+  e => e.checkVisibility({opacityProperty: true, visibilityProperty: true}) && e.getBoundingClientRect().height > 0)"""
 
 
 class Market(NamedTuple):
@@ -50,6 +80,7 @@ def market(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Market]:
     up = Up(tmp_path_factory.mktemp("browser"))
     password = re.search(r"shown once\): (\S+)", up.start("--admin", "boss"))
     assert password
+    up.manage("shell", "--command", MOVED)
     yield Market(up.url, password[1])
     up.stop()
 
@@ -133,11 +164,22 @@ def sideways(page: Page) -> int:
     return int(page.evaluate("document.documentElement.scrollWidth - window.innerWidth"))
 
 
+def moving(page: Page, motion: Any) -> int:
+    """Return how many elements of the page change slowly, for those who want motion or less of it."""
+    page.emulate_media(reduced_motion=motion)
+    slow = (
+        "e => { const s = getComputedStyle(e);"
+        " return parseFloat(s.transitionDuration) > 0 || s.animationName !== 'none' || s.scrollBehavior !== 'auto'; }"
+    )
+    return int(page.evaluate(f"[...document.querySelectorAll('*')].filter({slow}).length"))
+
+
 def inspect(page: Page, name: str) -> list[str]:
     """Return all that is wrong with a page as it stands, in both themes and at both widths; keep a picture of each."""
     page.set_viewport_size(WIDTHS["desktop"])
     page.emulate_media(color_scheme="light")
     found = faults(page)
+    found += [f"{count} elements move for those who want no motion"] if (count := moving(page, "reduce")) else []
     for width, size in WIDTHS.items():
         page.set_viewport_size(size)
         for theme in THEMES:
@@ -203,6 +245,17 @@ def test_a_refused_order_has_no_fault(trader: Page) -> None:
     assert inspect(trader, "trader-refused-order") == []
 
 
+@pytest.mark.parametrize(("path", "name"), [("/signup/", "no spaces"), ("/login/", "nobody")])
+def test_a_refused_form_has_no_fault(stranger: Page, path: str, name: str) -> None:
+    stranger.goto(path)
+    stranger.get_by_label("Username").fill(name)
+    for field in stranger.locator("main input[type=password]").all():
+        field.fill("short")
+    stranger.locator("main form").get_by_role("button").first.click()
+    expect(stranger.locator("main .errorlist").first).to_be_visible()
+    assert inspect(stranger, f"stranger-refused-{path.strip('/')}") == []
+
+
 def test_recovery_codes_shown_once_have_no_fault(trader: Page) -> None:
     trader.goto("/account/codes/")
     trader.get_by_label(re.compile("[Pp]assword")).fill(SECRET)
@@ -234,10 +287,48 @@ def test_a_page_of_the_desk_has_no_fault(boss: Page, path: str) -> None:
     assert look_at(boss, path, "staff") == []
 
 
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("theme", THEMES)
+def test_drawings_and_rules_of_the_game_are_visible(stranger: Page, width: str, theme: str) -> None:
+    stranger.set_viewport_size(WIDTHS[width])
+    stranger.emulate_media(color_scheme=theme)
+    for path, places in SHOWN.items():
+        stranger.goto(path)
+        assert [place for place in places if not stranger.locator(place).evaluate_all(VISIBLE)] == []
+
+
 def test_axe_sees_a_fault(stranger: Page) -> None:
     stranger.goto("/")
     stranger.evaluate("document.querySelector('#main').append(document.createElement('button'), document.createElement('img'))")
     assert {fault.split(":")[0] for fault in faults(stranger)} >= {"image-alt", "button-name"}
+
+
+def style(page: Page, rules: str) -> None:
+    """Add rules to a page, past its policy."""
+    page.evaluate("rules => { const s = new CSSStyleSheet(); s.replaceSync(rules); document.adoptedStyleSheets = [s]; }", rules)
+
+
+def test_a_fault_of_one_theme_at_one_width_is_seen_there_and_only_there(stranger: Page) -> None:
+    stranger.goto("/login/")
+    rules, spots = "", [f"{width}-{theme}" for width in WIDTHS for theme in THEMES]
+    for spot, limit in zip(spots, ["min-width: 1000px"] * 2 + ["max-width: 400px"] * 2, strict=True):
+        add = f"main => main.insertAdjacentHTML('beforeend', '<p class={spot}>Hard to read</p>')"
+        stranger.locator("#main").evaluate(add)
+        scheme = f"(prefers-color-scheme: {spot.partition('-')[2]}) and ({limit})"
+        rules += f"@media {scheme} {{ .{spot} {{ color: #444; background: #333 }} }}"
+    style(stranger, rules)
+    said = re.compile(r"(.*)color-contrast: <p class=\"([a-z-]+)\">.*", re.DOTALL)
+    found = [match and match.groups() for match in map(said.fullmatch, inspect(stranger, "spots"))]
+    assert found == list(zip(["", "desktop, dark: ", "phone, light: ", "phone, dark: "], spots, strict=True))
+
+
+def test_every_route_is_looked_at_or_says_why_not() -> None:
+    pages = {resolve(path.partition("?")[0]).url_name for path in (*STRANGER, *TRADER, *GUEST, *STAFF) if path != "/nowhere/"}
+    seen = {name for name in pages if name in routes()}
+    seen |= {"quote"} if any(path.startswith("/characters/") for path in STRANGER) else set()
+    seen |= {"crew"} if "/crews/1/" in STRANGER else set()
+    assert seen & NOT_LOOKED_AT.keys() == set()
+    assert seen | NOT_LOOKED_AT.keys() == routes()
 
 
 def test_a_file_that_is_missing_is_seen(stranger: Page) -> None:
@@ -356,17 +447,57 @@ def test_from_landing_to_the_first_trade_in_four_interactions(browser: Browser, 
 # --- the keyboard, the themes, and what needs a script
 
 
-def seen(page: Page) -> bool:
-    """Return whether what has the keyboard shows it."""
-    return bool(page.evaluate("getComputedStyle(document.activeElement).outlineStyle !== 'none'"))
+# Null at the end of the page, else the element if its outline is thin or hardly differs from what is under it (WCAG 1.4.11).
+UNSEEN = """() => {
+  const on = document.activeElement;
+  if (on === document.body) return null;
+  const shown = on.matches('.side input') ? on.nextElementSibling : on, style = getComputedStyle(shown);
+  let under = shown.parentElement;
+  while (under && getComputedStyle(under).backgroundColor === 'rgba(0, 0, 0, 0)') under = under.parentElement;
+  const light = colour => {
+    const [r, g, b] = colour.match(/[\\d.]+/g).slice(0, 3)
+      .map(v => (v /= 255) <= .04045 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4);
+    return .2126 * r + .7152 * g + .0722 * b;
+  };
+  const [a, b] = [style.outlineColor, getComputedStyle(under || document.body).backgroundColor].map(light).sort((x, y) => y - x);
+  const drawn = style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) >= 2 && !/, 0\\)$/.test(style.outlineColor);
+  on.dataset.reached = '1';
+  return drawn && (a + .05) / (b + .05) >= 3 ? '' : on.outerHTML.slice(0, 120);
+}"""
+UNREACHED = """() => [...document.querySelectorAll('a[href], button, input:not([type=hidden], [type=radio]), select, summary')]
+  .filter(e => e.checkVisibility() && !e.dataset.reached).map(e => e.outerHTML.slice(0, 120))"""
 
 
-def test_the_keyboard_is_seen_wherever_it_goes_and_skips_to_the_content(stranger: Page) -> None:
+def unseen_on_the_way(page: Page) -> list[str]:
+    """Return what the keyboard reaches without showing it, and what it does not reach."""
+    found = []
+    for _ in range(400):
+        page.keyboard.press("Tab")
+        unseen = page.evaluate(UNSEEN)
+        if unseen is None:
+            break
+        found += [unseen] if unseen else []
+    return found + [f"not reached: {element}" for element in page.evaluate(UNREACHED)]
+
+
+@pytest.mark.parametrize("theme", THEMES)
+@pytest.mark.parametrize("path", ["/", "/characters/2/", "/portfolio/", "/crews/1/"])
+def test_the_keyboard_reaches_everything_and_is_seen_wherever_it_goes(trader: Page, path: str, theme: str) -> None:
+    trader.emulate_media(color_scheme=theme)
+    trader.goto(path)
+    assert unseen_on_the_way(trader) == []
+
+
+@pytest.mark.parametrize("outline", ["none", "1px solid black", "3px solid transparent", "3px solid #eee"])
+def test_a_keyboard_that_is_hardly_seen_is_noticed(stranger: Page, outline: str) -> None:
+    stranger.emulate_media(color_scheme="light")
+    stranger.goto("/try/")
+    style(stranger, f"main :focus-visible {{ outline: {outline} !important }}")
+    assert unseen_on_the_way(stranger)
+
+
+def test_the_keyboard_skips_to_the_content(stranger: Page) -> None:
     stranger.goto("/")
-    for _ in range(20):
-        stranger.keyboard.press("Tab")
-        assert seen(stranger), stranger.evaluate("document.activeElement.outerHTML")
-    stranger.reload()
     stranger.keyboard.press("Tab")
     stranger.keyboard.press("Enter")
     expect(stranger.locator("#main")).to_be_focused()
@@ -442,20 +573,13 @@ def test_the_dark_theme_is_dark(stranger: Page) -> None:
     assert shown["dark"] < 200 < 500 < shown["light"]
 
 
-def moving(page: Page, motion: Any) -> int:
-    """Return how many elements of the page change slowly, for those who want motion or less of it."""
-    page.emulate_media(reduced_motion=motion)
-    slow = "e => { const s = getComputedStyle(e); return parseFloat(s.transitionDuration) > 0 || s.animationName !== 'none'; }"
-    return int(page.evaluate(f"[...document.querySelectorAll('*')].filter({slow}).length"))
-
-
-@pytest.mark.parametrize("path", ["/", "/characters/1/", "/admin/"])
-def test_nothing_moves_for_those_who_want_that(stranger: Page, boss: Page, path: str) -> None:
-    page = boss if path == "/admin/" else stranger
-    page.goto(path)
-    if path == "/":
-        assert moving(page, "no-preference") > 0  # the control
-    assert moving(page, "reduce") == 0
+def test_what_moves_does_so_only_for_those_who_want_that(stranger: Page) -> None:
+    stranger.goto("/try/")
+    assert moving(stranger, "no-preference") > 0
+    assert moving(stranger, "reduce") == 0
+    stranger.evaluate("document.documentElement.classList.add('smooth')")
+    style(stranger, "html.smooth { scroll-behavior: smooth }")
+    assert inspect(stranger, "moving") == ["1 elements move for those who want no motion"]
 
 
 def test_a_long_change_leaves_undo_in_reach_on_the_start_page(boss: Page) -> None:

@@ -13,7 +13,7 @@ from django.db import connection
 from django.http import HttpRequest, HttpResponse
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
-from django.urls import include, path
+from django.urls import URLPattern, URLResolver, get_resolver, include, path, resolve
 
 from characters.board import BoardQuery
 from characters.loading import DATA, read_table
@@ -210,9 +210,42 @@ COSTS = [  # address, who, statements
     ("/try/", ANONYMOUS, 0),
     ("/reset/", ANONYMOUS, 0),
     ("/recover/", ANONYMOUS, 0),
+    ("/reset/sent/", ANONYMOUS, 0),
     ("/account/", SIGNED_IN, 3),
+    ("/account/email/", SIGNED_IN, 1),
+    ("/account/password/", SIGNED_IN, 1),
+    ("/account/elsewhere/", SIGNED_IN, 1),
+    ("/account/codes/", SIGNED_IN, 3),
+    ("/account/delete/", SIGNED_IN, 6),
     ("/healthz", ANONYMOUS, 0),
+    ("/readyz", ANONYMOUS, 1),
 ]
+NOT_COUNTED = {  # the route's name: why it is not above
+    "trade": "An order is a POST.",
+    "poster": "One query: tests/test_posters.py.",
+    "share": "One query: tests/test_posters.py.",
+    "data_json": "All that is stored, in parts: tests/test_downloads.py.",
+    "ledger_csv": "All that is stored, in parts: tests/test_downloads.py.",
+    "password_reset_confirm": "Its address holds a secret that was sent by mail: tests/test_recovery.py.",
+}
+
+
+def routes(patterns: Iterable[URLPattern | URLResolver] | None = None) -> set[str]:
+    """Return the names of the site's routes but for those of the desk."""
+    found: set[str] = set()
+    for pattern in get_resolver("onepiece_market.urls").url_patterns if patterns is None else patterns:
+        if isinstance(pattern, URLPattern):
+            found |= {pattern.name} if pattern.name else set()
+        elif pattern.namespace != "admin":
+            found |= routes(pattern.url_patterns)
+    return found
+
+
+def test_every_route_is_counted_or_says_why_not() -> None:
+    places = (address.format(first=1, second=2, crew=1).partition("?")[0] for address, _, _ in COSTS)
+    counted = {resolve(place).url_name for place in places}
+    assert counted & NOT_COUNTED.keys() == set()
+    assert counted | NOT_COUNTED.keys() == routes()
 
 
 def test_no_page_costs_more_queries_with_300_characters_than_with_3(client: Client, trader: User) -> None:

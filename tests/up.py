@@ -41,6 +41,11 @@ class Up:
                 return said
         raise AssertionError(said)
 
+    def manage(self, *arguments: str) -> None:
+        """Run another command beside it."""
+        command = [sys.executable, "manage.py", *arguments]
+        subprocess.run(command, env=os.environ | {"MARKET_HOME": str(self.home)}, cwd=settings.BASE_DIR, check=True)
+
     @property
     def url(self) -> str:
         """Where it serves."""
