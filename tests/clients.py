@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from decimal import Decimal
 from threading import Barrier
 from typing import Any
@@ -44,6 +44,26 @@ def all_at_once(calls: Iterable[Call]) -> list[dict[str, Any]]:
                 return {"success": False, "code": error.sqlstate}
 
     return in_threads(client, waiting)
+
+
+def waits_then[R](first: Callable[["psycopg.Connection[Any]"], object], second: Callable[[], R]) -> tuple[Future[R], bool]:
+    """Do the first without committing, then the second; return what became of it, and whether it waited for the commit."""
+
+    def run() -> R:
+        try:
+            return second()
+        finally:
+            connections.close_all()
+
+    query = "SELECT count(*) FROM pg_stat_activity WHERE %s = ANY (pg_blocking_pids(pid))"
+    with connect() as one, connect("owner") as watcher, ThreadPoolExecutor(1) as pool:
+        with one.transaction():
+            first(one)
+            answer, waited = pool.submit(run), False
+            while not (answer.done() or waited):
+                waited = watcher.execute(query, [one.info.backend_pid]).fetchone() != (0,)
+        answer.exception(10)
+    return answer, waited
 
 
 def in_threads[T, R](work: Callable[[T], R], items: list[T]) -> list[R]:

@@ -1,6 +1,7 @@
 """Who changed what, when: every writer is recorded, and what was changed can be taken back."""
 
 import re
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -17,7 +18,7 @@ from characters.selectors import bounty_history
 from characters.services import restore_bounty
 from crews.changes import bind_staff
 from crews.models import Change, Crew
-from tests.clients import connect
+from tests.clients import connect, waits_then
 from tests.factories import CharacterFactory, CrewFactory, UserFactory
 from tests.test_admin import CHARACTERS, CREWS, change, form_at, submit
 from trading.models import User
@@ -80,6 +81,16 @@ def test_the_list_a_crew_and_a_bounty_are_recorded(desk: Client, nami: User, zor
     url = f"{CHARACTERS}{zoro.pk}/change/"
     submit(desk, url, form_at(desk, url), **{"bounty_events-0-amount": "9000000"})
     assert (last(zoro).staff_id, last(zoro).after) == (nami.pk, {"bounty": 9_000_000})
+
+
+def test_who_adds_a_crew_or_a_character_is_recorded(desk: Client, nami: User) -> None:
+    for url, fields in (
+        (f"{CREWS}add/", {"name": "Buggy Pirates", "captain": "Buggy"}),
+        (f"{CHARACTERS}add/", {"name": "Mohji", "description": "A tamer."}),
+    ):
+        submit(desk, url, form_at(desk, url), **fields)
+    recorded = [(entry.table_name, entry.staff_id) for entry in Change.objects.order_by("id")]
+    assert recorded == [("crews", nami.pk), ("characters", nami.pk)]
 
 
 def typed(model: Any) -> set[str]:
@@ -259,6 +270,18 @@ def test_saving_offers_to_undo(desk: Client, zoro: Character) -> None:
     url = f"{CHARACTERS}{zoro.pk}/change/"
     page = desk.post(url, {**form_at(desk, url).values, "epithet": "Typo", "_save": "Save"}, follow=True).content.decode()
     assert f"{CHANGES}{last(zoro).pk}/revert/" in page
+    Character.objects.filter(pk=zoro.pk).update(epithet="By a command")  # which is not the reader's to undo
+    page = desk.post(url, {**form_at(desk, url).values, "_save": "Save"}, follow=True).content.decode()
+    assert "Undo the last change" not in page
+
+
+def test_a_crew_goes_back_too_with_its_date(desk: Client, zoro: Character) -> None:
+    crew = zoro.crew
+    change(desk, crew, captain="Luffy", founded_date="1999-01-31")
+    revert(desk, last(crew))
+    assert Crew.objects.values_list("captain", "founded_date").get() == ("Somebody", None)
+    revert(desk, last(crew))
+    assert Crew.objects.values_list("captain", "founded_date").get() == ("Luffy", date(1999, 1, 31))
 
 
 def test_saving_in_the_list_offers_to_undo_what_was_changed_there(desk: Client, zoro: Character) -> None:
@@ -283,6 +306,15 @@ def test_one_press_of_save_is_one_change(desk: Client, zoro: Character) -> None:
     assert (zoro.epithet, zoro.bounty) == ("Hunter", 4_000_000)
 
 
+def test_of_two_writes_in_one_transaction_the_value_before_both_comes_back(desk: Client, zoro: Character) -> None:
+    with transaction.atomic():
+        for epithet in ("First", "Second"):
+            Character.objects.filter(pk=zoro.pk).update(epithet=epithet)
+    revert(desk, last(zoro))
+    zoro.refresh_from_db()
+    assert zoro.epithet == "Hunter"
+
+
 def test_what_was_changed_again_since_goes_back_only_when_asked_for(desk: Client, zoro: Character) -> None:
     change(desk, zoro, epithet="Second", devil_fruit="None")
     second = last(zoro)
@@ -303,6 +335,15 @@ def test_a_name_that_another_has_taken_is_a_sentence(desk: Client, zoro: Charact
     assert "Nothing was undone: Character with this Name already exists." in revert(desk, last(zoro))
     zoro.refresh_from_db()
     assert zoro.name == "Roronoa Zoro"
+
+
+def test_a_name_that_another_takes_at_that_moment_is_a_sentence_too(
+    desk: Client, zoro: Character, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    change(desk, zoro, name="Roronoa Zoro")
+    CharacterFactory(name="Zoro")
+    monkeypatch.setattr(Character, "full_clean", lambda self, **_: None)  # as if it had looked before
+    assert "another row has taken it" in revert(desk, last(zoro))
 
 
 def test_a_bounty_goes_back_and_its_news_is_withdrawn(client: Client, desk: Client, zoro: Character) -> None:
@@ -374,6 +415,15 @@ def test_a_row_that_somebody_holds_is_a_sentence(desk: Client, zoro: Character) 
         cursor.execute("RESET lock_timeout")
     assert [response.status_code for response in answers] == [503, 503]
     assert "Nothing was saved." in answers[0].content.decode()
+
+
+def test_taking_back_waits_for_who_is_changing_the_row_and_then_looks_again(desk: Client, zoro: Character) -> None:
+    change(desk, zoro, epithet="Second")
+    mine, third = last(zoro), "UPDATE characters SET epithet = 'Third' WHERE id = %s"
+    page, waited = waits_then(lambda one: one.execute(third, [zoro.pk]), lambda: revert(desk, mine))
+    assert ("changed again since" in page.result(), waited) == (True, True)
+    zoro.refresh_from_db()
+    assert zoro.epithet == "Third"
 
 
 def test_two_who_edit_different_fields_both_keep_theirs(desk: Client, zoro: Character) -> None:

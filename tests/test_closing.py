@@ -2,7 +2,6 @@
 
 import json
 import re
-import threading
 import uuid
 from collections import Counter
 from collections.abc import Callable
@@ -21,12 +20,13 @@ from django.test import Client
 
 import sql
 from characters.models import Character
-from tests.clients import connect, in_threads, send
+from tests.clients import connect, in_threads, send, waits_then
 from tests.factories import CharacterFactory, UserFactory
 from tests.money import ledger_rows, money_of, trade_by_sql
 from trading.audit import mismatches, rebuild
 from trading.binding import as_user
-from trading.closing import CannotCloseError, close
+from trading.closing import CannotCloseError, Closed, close
+from trading.forms import ChangedPasswordForm, EmailForm
 from trading.models import Account, MarketRules, OrderFlow, User, Watch
 from trading.selectors import leaders
 from trading.signing_up import GuestGoneError, keep_guest
@@ -266,8 +266,6 @@ def test_staff_are_told_that_their_account_stays(client: Client) -> None:
 
 def test_a_password_changed_at_the_same_time_does_not_bring_the_person_back(client: Client, robin: User) -> None:
     """The form was sent before the account was closed, and saves after it: only the password, and that not any more."""
-    from trading.forms import ChangedPasswordForm
-
     fields = {"old_password": PASSWORD, "new_password1": "another-secret-7", "new_password2": "another-secret-7"}
     form = ChangedPasswordForm(robin, fields)
     assert form.is_valid()
@@ -276,6 +274,22 @@ def test_a_password_changed_at_the_same_time_does_not_bring_the_person_back(clie
     closed = User.objects.get(pk=robin.pk)
     assert closed.username.startswith("closed-")
     assert (closed.email, closed.is_active, closed.has_usable_password()) == ("", False, False)
+
+
+def test_an_address_sent_at_the_same_time_is_not_written_into_a_closed_account(
+    client: Client, robin: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client.force_login(robin)
+    is_valid = EmailForm.is_valid
+
+    def and_then_close(form: EmailForm) -> bool:
+        answer = is_valid(form)
+        close(robin)
+        return answer
+
+    monkeypatch.setattr(EmailForm, "is_valid", and_then_close)
+    client.post("/account/email/", {"email": "new@ohara.example", "password": PASSWORD})
+    assert User.objects.get(pk=robin.pk).email == ""
 
 
 # --- at the same time
@@ -290,23 +304,13 @@ def close_by_sql(connection: "psycopg.Connection[Any]", user_id: int) -> Any:
 
 def interleaved(first: Callable[[Any], Any], second: Callable[[Any], Any]) -> tuple[Any, bool]:
     """Do the first without committing, then the second; return its answer, and whether it waited for the commit."""
-    answers: list[Any] = []
 
-    def run(connection: Any) -> None:
-        with connection.transaction():
-            answers.append(second(connection))
+    def run() -> Any:
+        with connect() as two, two.transaction():
+            return second(two)
 
-    with connect() as one, connect() as two, connect("owner") as watcher:
-        with one.transaction():
-            first(one)
-            thread = threading.Thread(target=run, args=[two])
-            thread.start()
-            waited = False
-            while thread.is_alive() and not waited:
-                query = "SELECT count(*) FROM pg_stat_activity WHERE pid = %s AND wait_event_type = 'Lock'"
-                waited = watcher.execute(query, [two.info.backend_pid]).fetchone() == (1,)
-        thread.join(10)
-    return answers[0], waited
+    answer, waited = waits_then(first, run)
+    return answer.result(), waited
 
 
 def purchase(user: User, character: Character) -> Callable[[Any], Any]:
@@ -435,3 +439,31 @@ def test_a_guest_who_comes_back_meanwhile_keeps_everything(change: dict[str, Any
         close(guest, datetime.now(UTC).date() - timedelta(days=7))
     assert holders(guest) == 1
     assert Account.objects.using("owner").get(pk=guest.pk).closed_at is None
+
+
+def test_the_command_keeps_whoever_comes_back_meanwhile_and_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    back, _ = seen(30, is_guest=True), seen(30, is_guest=True)
+
+    def late(guest: User, *given: Any) -> Closed:
+        User.objects.filter(pk=back.pk).update(last_seen=datetime.now(UTC).date())
+        return close(guest, *given)
+
+    monkeypatch.setattr("trading.expiry.close", late)
+    assert "Done: 1 guests closed" in expire()
+    assert list(User.objects.filter(is_active=True)) == [back]
+
+
+def test_a_guest_who_signs_up_while_he_is_closed_keeps_the_account() -> None:
+    guest = seen(30, is_guest=True)
+    sign_up = "UPDATE users SET is_guest = false, username = 'Robin' WHERE id = %s"
+    answer, waited = waits_then(lambda one: one.execute(sign_up, [guest.pk]), lambda: close(guest, datetime.now(UTC).date()))
+    assert (type(answer.exception()), waited) == (CannotCloseError, True)
+    assert User.objects.values_list("username", "is_active").get() == ("Robin", True)
+
+
+def test_the_sessions_of_every_batch_are_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("trading.expiry.BATCH", 1)
+    gone = seen(8, is_guest=True)
+    for _ in range(12):
+        Client().force_login(gone)
+    assert "12 sessions" in expire()

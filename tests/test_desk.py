@@ -193,6 +193,12 @@ def test_the_crews_numbers_follow_every_way_in_and_back(boss: Client) -> None:
     assert members() == 3
 
 
+def test_a_filter_by_crew_looks_at_no_more_than_a_hundred_crews(boss: Client) -> None:
+    fill(120, 200)
+    looked = [text for text in captured(boss, f"{CHARACTERS}?crew=crew") if text.startswith('SELECT "crews"."id"')]
+    assert [text.endswith("LIMIT 100") for text in looked] == [True], looked
+
+
 # --- what there is to do
 
 

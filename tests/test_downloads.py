@@ -48,13 +48,16 @@ def download(user: User, name: str) -> tuple[Any, str]:
 
 def test_the_json_holds_all_that_is_stored_about_me(robin: User) -> None:
     other = UserFactory(username="Zoro")
+    Client().post("/login/", {"username": "zoro", "password": "wrong"})
+    lone = CharacterFactory(name="Nami")
+    assert trade_by_sql(robin.pk, robin.pk, lone.pk, "buy", 1)["code"] == "ok"
     _, text = download(robin, "data.json")
     data = json.loads(text)
     assert (data["user"]["username"], data["user"]["email"]) == ("Robin", "robin@example.com")
     rows = ledger_rows(robin)
     assert data["account"]["balance"] == str(rows[-1]["balance_after"])
     assert [entry["trade_id"] for entry in data["ledger"]] == [str(row["trade_id"]) for row in rows]
-    assert [(p["character__name"], p["quantity"]) for p in data["positions"]] == [("=1+1", 5)]
+    assert [(p["character__name"], p["quantity"]) for p in data["positions"]] == [("=1+1", 5), ("Nami", 1)]
     assert (len(data["watches"]), len(data["recovery_codes"]), len(data["failed_logins"])) == (1, 10, 1)
     assert "Zoro" not in text
     assert "hash" not in text
@@ -121,6 +124,13 @@ def test_the_csv_is_what_rfc_4180_says(robin: User) -> None:
     expected = [str(row["amount"]) for row in ledger_rows(robin)]
     assert [row[header.index("amount")] for row in rows] == expected  # also negative ones: a number is no formula
     assert [row[header.index("character")] for row in rows] == ["", "'=1+1", "'=1+1"]
+
+
+def test_the_csv_holds_the_ledger_cell_by_cell(robin: User) -> None:
+    names = ("kind", "character_id", "quantity", "quantity_after", "price", "fee", "amount", "balance_after", "trade_id")
+    told = csv.DictReader(io.StringIO(download(robin, "ledger.csv")[1], newline=""))
+    expected = [["" if row[name] is None else str(row[name]) for name in names] for row in ledger_rows(robin)]
+    assert [[row[name] for name in names] for row in told] == expected
 
 
 @pytest.mark.parametrize("text", ['=HYPERLINK("x")', "+1", "-1", "@SUM(A1)", "\t=1", "\r=1"])

@@ -18,6 +18,7 @@ from trading.addresses import UNKNOWN, client_address, keyed_hash
 from trading.binding import as_user
 from trading.daily_limits import seconds_to_tomorrow
 from trading.models import Account, LedgerEntry, User
+from trading.signing_up import TakenError
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -125,6 +126,26 @@ def test_sign_ups_are_limited_too_and_refused_forms_do_not_count(settings: Setti
     assert list(User.objects.values_list("username", flat=True)) == ["robin"]
 
 
+def test_a_sign_up_that_is_refused_at_the_last_moment_is_not_counted(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings.MARKET_SIGNUPS_PER_DAY = 1
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    fields = {"username": "robin", "password1": "a-long-secret-9", "password2": "a-long-secret-9"}
+
+    def taken(name: str) -> None:
+        raise TakenError
+
+    with monkeypatch.context() as moment:
+        moment.setattr("trading.signing_up._claim", taken)
+        assert Client().post("/signup/", fields).status_code == 422
+    assert Client().post("/signup/", fields).status_code == 302
+
+
+def test_a_forged_address_does_not_lift_the_limit(settings: Settings) -> None:
+    settings.MARKET_GUESTS_PER_DAY = 2
+    answers = [try_out(Client(), {**HERE, "x-forwarded-for": f"10.0.0.{n}"}) for n in range(3)]
+    assert [answer.status_code for answer in answers] == [302, 302, 429]
+
+
 def test_guests_leave_room_for_sign_ups(settings: Settings) -> None:
     settings.MARKET_GUESTS_PER_DAY = settings.MARKET_SIGNUPS_PER_DAY = 1
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
@@ -220,8 +241,11 @@ def test_the_visitors_address_is_found_behind_as_many_proxies_as_we_trust(
 # --- days
 
 
-def test_a_visit_is_noted_once_a_day_and_keeps_the_login(client: Client, django_assert_num_queries: Callable[[int], Any]) -> None:
-    trader = UserFactory(last_seen=date(2026, 1, 1))
+@pytest.mark.parametrize("is_guest", [False, True])
+def test_a_visit_is_noted_once_a_day_and_keeps_the_login(
+    client: Client, is_guest: bool, django_assert_num_queries: Callable[[int], Any]
+) -> None:
+    trader = UserFactory(is_guest=is_guest, last_seen=date(2026, 1, 1))
     client.force_login(trader)
     soon = datetime.now(UTC) + timedelta(hours=1)
     Session.objects.update(expire_date=soon)

@@ -15,11 +15,11 @@ from django.core.management.base import CommandError
 from django.db import connections
 from django.test import Client
 
-from characters import exporting, sheets
+from characters import exporting, services, sheets
 from characters.loading import DATA
 from characters.models import BountyEvent, Character, Import
 from crews.models import Change, Crew
-from tests.clients import connect
+from tests.clients import connect, waits_then
 from tests.factories import CharacterFactory, CrewFactory, UserFactory
 from trading.models import User
 
@@ -98,6 +98,13 @@ def test_the_preview_shows_before_and_after_and_changes_nothing(desk: Client) ->
     assert (zoro.epithet, zoro.bounty, Character.objects.count()) == ("Hunter", 4_000_000, 2)
 
 
+def test_a_long_preview_has_pages(desk: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("characters.admin.imports.SHOWN", 1)
+    record, first = send(desk, f"{HEADER}\nUsopp,,,,,,New.\nZoro,,,,,,New.\n")
+    second = desk.get(f"{IMPORTS}{record.pk}/change/?p=2").content.decode()
+    assert [("Usopp" in page, "Zoro" in page) for page in (first, second)] == [(True, False), (False, True)]
+
+
 def test_confirming_does_exactly_that_in_the_name_of_whoever_did_it(desk: Client, nami: User) -> None:
     zoro = CharacterFactory(name="Zoro")
     record, _ = send(
@@ -126,6 +133,30 @@ def test_a_market_that_moved_since_the_preview_is_looked_at_again(desk: Client) 
     assert "Nothing was imported" in act(desk, record, seen=page)
     assert "2 characters imported" in act(desk, record)  # the page that was looked at again
     assert Character.objects.get(name="Zoro").epithet == "New"
+
+
+def test_an_import_waits_for_who_is_changing_its_rows_and_then_looks_again(desk: Client) -> None:
+    zoro = CharacterFactory(name="Zoro", epithet="Hunter")
+    record, first = send(desk, f"{HEADER}\nZoro,,New,,,,Text.\n")
+    theirs = "UPDATE characters SET epithet = 'Meanwhile' WHERE id = %s"
+    page, waited = waits_then(lambda one: one.execute(theirs, [zoro.pk]), lambda: act(desk, record, seen=first))
+    assert ("The market changed since this preview" in page.result(), waited) == (True, True)
+    zoro.refresh_from_db()
+    assert zoro.epithet == "Meanwhile"
+
+
+def test_a_name_that_somebody_adds_while_it_is_written_is_a_sentence(desk: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    record, _ = send(desk, f"{HEADER}\nUsopp,,,,,,New.\nZoro,,,,,,New.\n")
+    add = services._add
+
+    def late(rows: list[dict[str, Any]], using: str) -> None:
+        with connect() as other:
+            other.execute("INSERT INTO characters (name, description) VALUES ('Zoro', 'Faster.')")
+        add(rows, using)
+
+    monkeypatch.setattr(services, "_add", late)
+    assert "Somebody added one of these names meanwhile" in act(desk, record)
+    assert list(Character.objects.values_list("name", "description")) == [("Zoro", "Faster.")]
 
 
 def test_a_crew_that_is_gone_since_the_preview_is_named(desk: Client) -> None:
@@ -234,6 +265,13 @@ def test_too_many_rows_are_refused(desk: Client, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(sheets, "MOST_ROWS", 2)
     record, _ = send(desk, "name,description\nA,x\nB,x\nC,x\n")
     assert "more than 2 rows" in record.problems[0]
+
+
+def test_the_start_page_lists_every_file_that_was_refused(desk: Client) -> None:
+    for name in ("first.csv", "second.csv"):
+        send(desk, "name,colour\nA,red\n", name)
+    page = desk.get("/admin/").content.decode()
+    assert ("first.csv" in page, "second.csv" in page) == (True, True)
 
 
 def test_a_refused_file_is_dismissed(desk: Client, nami: User) -> None:

@@ -19,8 +19,8 @@ INSERT INTO crews (name, captain) VALUES ('Straw Hat Pirates', 'Monkey D. Luffy'
 INSERT INTO characters (name, crew_id, bounty, description, aliases)
     SELECT 'Character ' || n, 1, n * 1000, 'Somebody at sea.', ARRAY['Alias ' || n] FROM generate_series(1, 2000) n;
 INSERT INTO users (username, password, is_superuser, first_name, last_name, email, is_staff, is_active, date_joined)
-    SELECT 'trader' || n, '', false, '', '', '', false, true, now() FROM generate_series(1, 3) n;
-SELECT open_account(id) FROM users;
+    SELECT 'trader' || n, 'hash ' || n, false, '', '', n || '@example.com', n = 4, true, now() FROM generate_series(1, 4) n;
+SELECT open_account(id) FROM users WHERE NOT is_staff;
 SELECT execute_trade(u.id, c.id, 'buy', 2, NULL) FROM users u, characters c WHERE c.id <= 50;
 SELECT execute_trade(u.id, c.id, 'sell', 1, NULL) FROM users u, characters c WHERE c.id <= 20;
 """
@@ -30,7 +30,7 @@ KEPT = {
     "ledger_entries": "user_id, trade_id, created_at, kind, character_id, quantity, price, fee, amount, balance_after",
     "characters": "id, name, crew_id, bounty, current_price, market_cap, description, is_active, is_tradeable",
     "bounty_events": "id, character_id, amount, chapter",
-    "users": "id, username, is_active",
+    "users": "id, username, password, email, is_active, is_staff, is_superuser, date_joined",
 }
 LATECOMERS = 21  # characters/migrations/0010
 Rows = list[tuple[Any, ...]]
