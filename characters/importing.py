@@ -48,6 +48,14 @@ class Preview(NamedTuple):
     digest: str
 
 
+class ImpossibleError(Exception):
+    """A file that was previewed can no longer be imported. problems: why, as sentences."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__(*problems)
+        self.problems = problems
+
+
 def receive(staff: Any, name: str, content: bytes) -> Import:
     """Record a file: with what it would do, or with why it is refused."""
     record = Import(staff_id=staff.pk, file_name=name[-100:], kind="", rows=0, state=Import.REFUSED)
@@ -74,7 +82,8 @@ def preview_of(record: Import) -> Preview:
 def confirm(pk: int, staff: Any, digest: str) -> list[Any]:
     """Import exactly what the preview of this digest showed, all or nothing. Raises ValueError with a sentence.
 
-    Return the file's crews or characters. Earlier tries with this file that were refused need no more attention.
+    Return the file's crews or characters. Earlier tries with this file that were refused need no more attention. What failed
+    is kept for the start page, and can be confirmed again; a preview that is only out of date is no failure.
     Locks the record, then the rows that are there already.
     """
     try:
@@ -84,31 +93,41 @@ def confirm(pk: int, staff: Any, digest: str) -> list[Any]:
             bind_staff(staff)
             return _confirm(Import.objects.select_for_update(no_key=True).get(pk=pk), digest)
     except IntegrityError as error:
-        raise ValueError(
-            "Somebody added one of these names meanwhile. Nothing was imported: look again, then confirm."
-        ) from error
+        reasons = ["Somebody added one of these names meanwhile. Nothing was imported: look again, then confirm."]
+        raise _failed(pk, reasons) from error
     except OperationalError as error:
-        raise ValueError("Somebody else is changing these rows just now. Nothing was imported: try again.") from error
+        raise _failed(pk, ["Somebody else is changing these rows just now. Nothing was imported: try again."]) from error
+    except ImpossibleError as error:
+        raise _failed(pk, error.problems) from error
+
+
+def _failed(pk: int, problems: list[str]) -> ValueError:
+    """Note on a record why it was not imported. The content stays: another try may succeed."""
+    waiting = Import.objects.filter(pk=pk, state__in=(Import.PREVIEWED, Import.REFUSED))
+    waiting.update(state=Import.REFUSED, problems=problems)
+    return ValueError(problems[0])
 
 
 def _confirm(record: Import, digest: str) -> list[Any]:
-    if record.state != Import.PREVIEWED:
+    if not record.content:
         raise ValueError(f"This file was {record.state} already.")
-    table = read_sheet(record.file_name, bytes(record.content or b""))
+    table = read_sheet(record.file_name, bytes(record.content))
     names = [row["name"] for row in table.rows.values()]
     model: Any = Crew if table.kind == "crews" else Character
     list(model.objects.filter(name__in=names).order_by("pk").select_for_update(no_key=True, of=("self",)).values_list("pk"))
     now = preview(table)
-    if now.problems or now.digest != digest:
+    if now.problems:
+        raise ImpossibleError(now.problems)
+    if now.digest != digest:
         raise ValueError("The market changed since this preview. Nothing was imported: look at the new preview, then confirm.")
     if table.kind == "crews":
         write_crews(table, "default")
     else:
         write_characters(table, "default")
-    record.state, record.content = Import.IMPORTED, None
-    record.save(update_fields=("state", "content"))
+    record.state, record.content, record.problems = Import.IMPORTED, None, []
+    record.save(update_fields=("state", "content", "problems"))
     mended = Import.objects.filter(state=Import.REFUSED, staff_id=record.staff_id, file_name=record.file_name, pk__lt=record.pk)
-    mended.update(state=Import.DISMISSED)
+    mended.update(state=Import.DISMISSED, content=None)
     return [model(pk=pk, name=name) for pk, name in model.objects.filter(name__in=names).order_by("pk").values_list("pk", "name")]
 
 

@@ -204,7 +204,7 @@ class Import(models.Model):
     rows = models.IntegerField(editable=False)
     state = models.CharField(max_length=20, editable=False)
     problems = models.JSONField(default=list, editable=False)  # sentences
-    content = models.BinaryField(null=True)  # only while it waits to be confirmed
+    content = models.BinaryField(null=True)  # only while it can be confirmed
 
     class Meta:
         db_table = "imports"

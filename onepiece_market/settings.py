@@ -69,6 +69,7 @@ MIDDLEWARE = [
     "trading.seen.note_visits",
     "django.contrib.messages.middleware.MessageMiddleware",
     "onepiece_market.refusals.explain_405",
+    "trading.refusals.ExplainBusy",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "axes.middleware.AxesMiddleware",
 ]

@@ -286,6 +286,18 @@ def test_a_trader_made_in_the_admin_has_an_account_and_a_new_password_works(staf
     assert (robin.first_name, robin.check_password(PASSWORD[::-1])) == ("Nico", True)
 
 
+def test_no_user_is_renamed_to_what_another_is_called_in_any_case(staff: Client, held: User) -> None:
+    robin = UserFactory(username="robin")
+    url = f"{USERS}{robin.pk}/change/"
+    for taken in ("Holder", "HOLDER"):
+        response = staff.post(url, {**form_at(staff, url).values, "username": taken, "_save": "Save"})
+        assert "Another user has this name" in response.content.decode()
+    change(staff, robin, username="Robin")  # his own, in other capitals
+    User.objects.filter(pk=robin.pk).update(username="HOLDER")  # as it was possible once
+    change(staff, robin, first_name="Nico")
+    assert (robin.username, robin.first_name) == ("HOLDER", "Nico")
+
+
 # --- nothing is deleted
 
 

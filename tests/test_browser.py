@@ -2,6 +2,7 @@
 
 import os
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -38,6 +39,8 @@ STAFF = (
     "/admin/", "/admin/characters/character/", "/admin/characters/character/?q=zoro", "/admin/characters/character/1/change/",
     "/admin/characters/character/add/", "/admin/crews/crew/", "/admin/crews/crew/1/change/", "/admin/trading/user/",
     "/admin/characters/import/add/", "/admin/crews/change/", "/admin/characters/character/1/history/",
+    "/admin/characters/import/", "/admin/crews/crew/add/", "/admin/crews/crew/1/history/", "/admin/trading/user/1/change/",
+    "/admin/auth/group/",
 )  # fmt: skip
 
 NOT_LOOKED_AT = {  # the route's name: why no page above is its
@@ -297,6 +300,30 @@ def test_drawings_and_rules_of_the_game_are_visible(stranger: Page, width: str, 
         assert [place for place in places if not stranger.locator(place).evaluate_all(VISIBLE)] == []
 
 
+def test_the_account_of_a_trader_has_no_fault_at_the_desk(boss: Page, trader: Page) -> None:
+    boss.goto("/admin/trading/user/?q=trader")
+    boss.get_by_role("link", name="trader", exact=True).click()
+    boss.get_by_role("link", name="Cash, positions and ledger").click()
+    expect(boss.get_by_role("region", name="Ledger")).to_contain_text("Roronoa Zoro")
+    assert inspect(boss, "staff-account") == []
+
+
+@pytest.mark.parametrize("path", ["/admin/characters/character/add/", "/admin/crews/crew/add/"])
+def test_a_form_of_the_desk_with_errors_has_no_fault(boss: Page, path: str) -> None:
+    boss.goto(path)
+    boss.locator("input[name=_save]").first.click()
+    expect(boss.locator(".errornote")).to_be_visible()
+    assert inspect(boss, f"staff-refused-{path.split('/')[3]}") == []
+
+
+def test_a_look_leaves_a_picture_at_each_width_in_each_theme(stranger: Page) -> None:
+    pictures = [ARTEFACTS / f"stranger-nowhere-{width}-{theme}.png" for width in WIDTHS for theme in THEMES]
+    for picture in pictures:
+        picture.unlink(missing_ok=True)
+    look_at(stranger, "/nowhere/", "stranger")
+    assert [picture.stat().st_size > 1000 for picture in pictures] == [True] * 4
+
+
 def test_axe_sees_a_fault(stranger: Page) -> None:
     stranger.goto("/")
     stranger.evaluate("document.querySelector('#main').append(document.createElement('button'), document.createElement('img'))")
@@ -435,13 +462,15 @@ def test_the_whole_visit(browser: Browser, market: Market, width: str, theme: st
     expect(page.get_by_text(name).first).to_be_attached()
 
 
-def test_from_landing_to_the_first_trade_in_four_interactions(browser: Browser, market: Market) -> None:
+def test_from_landing_to_the_first_trade_in_four_interactions_and_twenty_seconds(browser: Browser, market: Market) -> None:
     page = open_page(browser, market.url)
+    started = time.monotonic()
     page.goto("/")
     page.locator(".character a.name").first.click()
     page.get_by_role("button", name="Try with ฿100,000").first.click()
     page.get_by_role("button", name=re.compile("^(Place|Buy)")).click()
     expect(page.locator(".notice").first).to_contain_text("Bought 1")
+    assert time.monotonic() - started < 20
 
 
 # --- the keyboard, the themes, and what needs a script

@@ -4,7 +4,8 @@ import json
 import re
 import uuid
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from io import StringIO
 from typing import Any
@@ -202,6 +203,18 @@ def test_nothing_in_the_database_tells_who_it_was(client: Client, robin: User) -
     assert not Watch.objects.using("owner").exists()
 
 
+@pytest.mark.parametrize("guest", [False, True])
+def test_no_login_left_open_elsewhere_holds_a_message_that_tells_who_it_was(client: Client, guest: bool) -> None:
+    if guest:
+        client.post("/try/", headers=HERE)
+        client.get("/")
+    fields = {"username": "Robin-Nico", "password1": PASSWORD, "password2": PASSWORD}
+    assert client.post("/signup/", fields).status_code == 302  # and its welcome is never read
+    assert "_messages" in everything()
+    close(User.objects.get())
+    assert "robin-nico" not in everything().casefold()
+
+
 def test_a_guest_who_signs_up_after_the_closing_is_told_so_and_stays_erased() -> None:
     guest = UserFactory(username="Guest-Teal-Cod-1000", is_guest=True)
     close(guest)
@@ -293,6 +306,41 @@ def test_an_address_sent_at_the_same_time_is_not_written_into_a_closed_account(
 
 
 # --- at the same time
+
+
+ACCOUNT, USER = ("market_system", "accounts WHERE user_id"), ("market_owner", "users WHERE id")
+
+
+@contextmanager
+def locked(row: tuple[str, str], user: User) -> Iterator[None]:
+    """Hold a row of a user for longer than the site waits, in a role that may."""
+    with connections["default"].cursor() as cursor, connect("owner") as other, other.transaction():
+        cursor.execute("SET lock_timeout = '50ms'")
+        other.execute(f"SET LOCAL ROLE {row[0]}")
+        assert other.execute(f"SELECT 1 FROM {row[1]} = %s FOR UPDATE", [user.pk]).fetchone()
+        try:
+            yield
+        finally:
+            cursor.execute("RESET lock_timeout")
+
+
+def test_an_account_that_is_held_by_another_is_not_closed_and_one_is_told_so(client: Client, robin: User) -> None:
+    client.force_login(robin)
+    for row in (ACCOUNT, USER):
+        with locked(row, robin):
+            response = client.post("/account/delete/", {"password": PASSWORD})
+        assert (response.status_code, response["Retry-After"]) == (503, "5")
+        assert 'data-code="busy"' in response.content.decode()
+        assert Account.objects.using("owner").get(pk=robin.pk).closed_at is None
+
+
+def test_whoever_is_held_by_another_sees_his_pages_all_the_same(client: Client) -> None:
+    user = seen(1)
+    client.force_login(user)
+    with locked(USER, user):
+        assert client.get("/portfolio/").status_code == 200
+    client.get("/portfolio/")
+    assert User.objects.get(pk=user.pk).last_seen == datetime.now(UTC).date()
 
 
 def close_by_sql(connection: "psycopg.Connection[Any]", user_id: int) -> Any:
@@ -459,6 +507,14 @@ def test_a_guest_who_signs_up_while_he_is_closed_keeps_the_account() -> None:
     answer, waited = waits_then(lambda one: one.execute(sign_up, [guest.pk]), lambda: close(guest, datetime.now(UTC).date()))
     assert (type(answer.exception()), waited) == (CannotCloseError, True)
     assert User.objects.values_list("username", "is_active").get() == ("Robin", True)
+
+
+def test_the_command_leaves_out_whoever_is_held_by_another_and_goes_on() -> None:
+    held, _ = seen(30, is_guest=True), seen(30, is_guest=True)
+    with locked(ACCOUNT, held):
+        assert "Done: 1 guests closed" in expire()
+    assert list(User.objects.filter(is_active=True)) == [held]
+    assert "Done: 1 guests closed" in expire()
 
 
 def test_the_sessions_of_every_batch_are_dropped(monkeypatch: pytest.MonkeyPatch) -> None:

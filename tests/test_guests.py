@@ -1,5 +1,6 @@
 """Guests: one click, limited by address, kept when they sign up, closed when they stay away."""
 
+import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -126,16 +127,29 @@ def test_sign_ups_are_limited_too_and_refused_forms_do_not_count(settings: Setti
     assert list(User.objects.values_list("username", flat=True)) == ["robin"]
 
 
+def test_sign_up_forms_are_limited_before_they_tell_whose_address_is_known(settings: Settings) -> None:
+    settings.MARKET_SIGNUPS_PER_DAY = 1
+    UserFactory(email="robin@example.com")
+    fields = {"username": "zoro", "password1": "a-long-secret-9", "password2": "other"}
+    addresses = ["robin@example.com", "nobody@example.com"] * 6
+    answers = [Client().post("/signup/", {**fields, "email": address}) for address in addresses]
+    assert [answer.status_code for answer in answers] == [422] * 10 + [429] * 2
+    told = [re.sub(r'name="csrfmiddlewaretoken" value="\w+"|\w+@example.com', "", a.content.decode()) for a in answers]
+    assert (told[0] == told[1], told[10] == told[11]) == (False, True)
+    assert ('data-code="too_many_forms"' in told[10], 'value="zoro"' in told[10]) == (True, True)
+    assert 0 < int(answers[-1]["Retry-After"]) <= 86_400
+
+
 def test_a_sign_up_that_is_refused_at_the_last_moment_is_not_counted(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.MARKET_SIGNUPS_PER_DAY = 1
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     fields = {"username": "robin", "password1": "a-long-secret-9", "password2": "a-long-secret-9"}
 
-    def taken(name: str) -> None:
+    def taken(*_: object) -> None:
         raise TakenError
 
     with monkeypatch.context() as moment:
-        moment.setattr("trading.signing_up._claim", taken)
+        moment.setattr("trading.signing_up.claim", taken)
         assert Client().post("/signup/", fields).status_code == 422
     assert Client().post("/signup/", fields).status_code == 302
 

@@ -127,6 +127,8 @@ def test_a_market_that_moved_since_the_preview_is_looked_at_again(desk: Client) 
     Character.objects.filter(name="Zoro").update(epithet="Meanwhile")
     page = act(desk, record, seen=first)
     assert "The market changed since this preview. Nothing was imported" in page
+    record.refresh_from_db()
+    assert record.state == "previewed"  # to look again is no failure
     assert "<del>Meanwhile</del>" in page
     assert not Character.objects.filter(name="Usopp").exists()
     CharacterFactory(name="Usopp", description="Faster.")
@@ -157,6 +159,8 @@ def test_a_name_that_somebody_adds_while_it_is_written_is_a_sentence(desk: Clien
     monkeypatch.setattr(services, "_add", late)
     assert "Somebody added one of these names meanwhile" in act(desk, record)
     assert list(Character.objects.values_list("name", "description")) == [("Zoro", "Faster.")]
+    record.refresh_from_db()
+    assert (record.state, record.problems[0][:7]) == ("refused", "Somebod")
 
 
 def test_a_crew_that_is_gone_since_the_preview_is_named(desk: Client) -> None:
@@ -164,7 +168,10 @@ def test_a_crew_that_is_gone_since_the_preview_is_named(desk: Client) -> None:
     record, first = send(desk, f"{HEADER}\nUsopp,Straw Hats,,,,,New.\n")
     Crew.objects.filter(pk=crew.pk).update(name="Mugiwara")
     assert "there is no crew &#x27;Straw Hats&#x27;" in act(desk, record, seen=first)
+    assert "there is no crew" in desk.get("/admin/").content.decode()
     assert not Character.objects.exists()
+    Crew.objects.filter(pk=crew.pk).update(name="Straw Hats")
+    assert "1 characters imported" in act(desk, record)
 
 
 def test_rows_that_somebody_holds_are_a_sentence(desk: Client) -> None:
@@ -176,6 +183,21 @@ def test_rows_that_somebody_holds_are_a_sentence(desk: Client) -> None:
         said = act(desk, record)
         cursor.execute("RESET lock_timeout")
     assert "Somebody else is changing these rows just now" in said
+    assert "Somebody else is changing these rows just now" in desk.get("/admin/").content.decode()
+    assert "1 characters imported" in act(desk, record)  # another try, once they are free
+    assert "sheet.csv:" not in desk.get("/admin/").content.decode()
+
+
+def test_a_record_that_somebody_holds_is_a_sentence(desk: Client) -> None:
+    record, _ = send(desk, "name,colour\nA,red\n")
+    with connections["default"].cursor() as cursor, connect("owner") as other, other.transaction():
+        cursor.execute("SET lock_timeout = '50ms'")
+        other.execute("SELECT FROM imports WHERE id = %s FOR UPDATE", [record.pk])
+        said = act(desk, record, "dismiss")
+        cursor.execute("RESET lock_timeout")
+    assert "Nothing was saved." in said
+    record.refresh_from_db()
+    assert record.state == "refused"
 
 
 def test_crews_are_imported_too(desk: Client) -> None:

@@ -1,6 +1,8 @@
 """Names, passwords and e-mail addresses: what lets in, what does not, and who learns what."""
 
 import re
+import threading
+import time
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -10,6 +12,7 @@ from django.conf import settings as django_settings
 from django.contrib.auth.hashers import identify_hasher
 from django.contrib.auth.tokens import default_token_generator
 from django.core import mail
+from django.core.mail.backends.locmem import EmailBackend
 from django.db import connections
 from django.test import Client
 
@@ -229,9 +232,17 @@ def test_an_address_belongs_to_one_account_in_any_case(client: Client) -> None:
         User.objects.filter(pk=user.pk).update(email="r@example.com")
 
 
+def letters() -> list[mail.EmailMessage]:
+    """Return the letters that were sent, once those on their way have arrived."""
+    for thread in threading.enumerate():
+        if thread.name == "letter":
+            thread.join(10)
+    return list(mail.outbox)
+
+
 def letter_link() -> str:
     """Return the address in the last letter."""
-    (link,) = re.findall(r"http://testserver(/reset/\S+)", str(mail.outbox[-1].body))
+    (link,) = re.findall(r"http://testserver(/reset/\S+)", str(letters()[-1].body))
     return str(link)
 
 
@@ -241,7 +252,7 @@ def test_a_forgotten_password_is_reset_by_a_letter_that_works_once() -> None:
     log_in(client=elsewhere)
     browser.post("/reset/", {"email": "r@example.com"})
     link = letter_link()
-    assert "&#" not in mail.outbox[-1].body
+    assert "&#" not in letters()[-1].body
     form = browser.get(link, follow=True)
     place = form.redirect_chain[-1][0]
     assert browser.post(place, {"new_password1": NEW, "new_password2": "x"}).status_code == 422
@@ -269,14 +280,42 @@ def test_the_answer_to_a_reset_is_the_same_for_known_and_unknown_addresses() -> 
         response = browser.post("/reset/", {"email": address})
         answers.append((response.status_code, response["Location"], browser.get(response["Location"]).content))
     assert answers[0] == answers[1]
-    assert [letter.to for letter in mail.outbox] == [["r@example.com"]]
+    assert [letter.to for letter in letters()] == [["r@example.com"]]
+
+
+def test_a_slow_mail_server_does_not_tell_which_addresses_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    person(email="r@example.com")
+    at_once = EmailBackend.send_messages
+
+    def slowly(backend: EmailBackend, messages: Any) -> int:
+        time.sleep(1)
+        return int(at_once(backend, messages))
+
+    monkeypatch.setattr(EmailBackend, "send_messages", slowly)
+    for address in ("r@example.com", "nobody@example.com"):
+        started = time.perf_counter()
+        assert Client().post("/reset/", {"email": address}).status_code == 302
+        assert time.perf_counter() - started < 0.9
+    assert len(letters()) == 1
+
+
+def test_a_letter_that_cannot_be_sent_is_logged(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    user = person(email="r@example.com")
+
+    def refuse(*_: object) -> None:
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr(EmailBackend, "send_messages", refuse)
+    assert Client().post("/reset/", {"email": "r@example.com"}).status_code == 302
+    assert letters() == []
+    assert f"Failed to send password reset email to {user.pk}" in caplog.text
 
 
 def test_nobodys_letter_box_is_filled(settings: Settings) -> None:
     person(email="r@example.com")
     spellings = ["R@example.com", "r@EXAMPLE.com"] * 4
     answers = {Client().post("/reset/", {"email": address}).status_code for address in spellings}
-    assert (answers, len(mail.outbox)) == ({302}, 5)
+    assert (answers, len(letters())) == ({302}, 5)
     forged = ((f"{n}@example.com", {"x-forwarded-for": f"10.0.0.{n}"}) for n in range(13))
     codes = [Client().post("/reset/", {"email": address}, headers=headers).status_code for address, headers in forged]
     assert codes == [302] * 12 + [429]

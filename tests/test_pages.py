@@ -752,7 +752,7 @@ def test_signing_up_opens_an_account_and_signs_in() -> None:
     assert (response.status_code, response["Location"]) == (302, "/")
     robin = User.objects.get(username="robin")
     assert (cash(robin), kinds(robin)) == (100_000, ["opening"])
-    assert "Welcome, robin." in get(browser, "/").text
+    assert "Welcome aboard." in get(browser, "/").text
     assert get(browser, "/portfolio/").find("data", id="cash")
 
 

@@ -7,7 +7,9 @@ from typing import Any, ClassVar
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.contrib.auth.forms import UserChangeForm
 from django.contrib.auth.models import Group
+from django.core.exceptions import ValidationError
 from django.db.models import Model, QuerySet
 from django.forms import CheckboxSelectMultiple
 from django.http import HttpRequest
@@ -19,6 +21,7 @@ from characters.models import Character
 from crews.admin import CarefulAdmin
 from crews.admin.paging import BoundedAdmin
 from trading.models import Account, Holding, LedgerEntry, User
+from trading.signing_up import TakenError, claim
 
 admin.site.unregister(Group)
 SHOWN = 100
@@ -37,10 +40,25 @@ class GroupAdmin(BoundedAdmin, DjangoGroupAdmin):
         return super().formfield_for_manytomany(db_field, request, **{"widget": CheckboxSelectMultiple, **kwargs})
 
 
+class UserForm(UserChangeForm):
+    """A user, whose new name must be nobody else's."""
+
+    def clean_username(self) -> str:
+        """Refuse a name that another has in any case; what differed in case only of old may stay."""
+        name: str = self.cleaned_data["username"]
+        if "username" in self.changed_data:
+            try:
+                claim(name, self.instance.pk)
+            except TakenError as error:
+                raise ValidationError("Another user has this name, if only in other capitals. Choose another.") from error
+        return name
+
+
 @admin.register(User)
 class UserAdmin(CarefulAdmin, DjangoUserAdmin):
     """Users: deactivated, not deleted."""
 
+    form = UserForm
     list_display = ("username", "is_active", "is_guest", "is_staff", "date_joined", "last_login")
     list_filter = ("is_active", "is_guest", "is_staff", "is_superuser")
     search_fields = ("username", "email")
@@ -127,7 +145,7 @@ class AccountAdmin(BoundedAdmin):
         """Return the open positions as a table, at most 1,000. One query."""
         rows = Holding.objects.using("owner").filter(user_id=obj.pk).order_by("character__name")
         found = rows.values_list("character__name", "quantity", "cost_basis")[:1000]
-        return _table(("character", "shares", "cost"), ((name, f"{q:,}", _money(cost)) for name, q, cost in found))
+        return _table("Positions", ("character", "shares", "cost"), ((name, f"{q:,}", _money(cost)) for name, q, cost in found))
 
     @admin.display(description="ledger")
     def ledger(self, obj: Any) -> SafeString:
@@ -140,7 +158,7 @@ class AccountAdmin(BoundedAdmin):
         earlier = format_html("<p><a href='?page={}'>Earlier entries</a></p>", page + 1) if len(found) > SHOWN else ""
         later = format_html("<p><a href='?page={}'>Later entries</a></p>", page - 1) if page > 1 else ""
         columns = ("when", "kind", "character", "shares", "price", "fee", "amount", "balance after", "trade")
-        return format_html("{}{}{}", _table(columns, body), later, earlier)
+        return format_html("{}{}{}", _table("Ledger", columns, body), later, earlier)
 
 
 def _entry(row: tuple[Any, ...], names: dict[int, str]) -> tuple[Any, ...]:
@@ -153,8 +171,9 @@ def _money(amount: Decimal) -> str:
     return f"{amount:,.2f}".replace("-", "\N{MINUS SIGN}")
 
 
-def _table(columns: tuple[str, ...], rows: Any) -> SafeString:
+def _table(title: str, columns: tuple[str, ...], rows: Any) -> SafeString:
+    """Return a table in a box that scrolls sideways, by the keyboard too."""
     head = format_html_join("", "<th scope='col'>{}</th>", ((column,) for column in columns))
     body = format_html_join("", "<tr>{}</tr>", ((format_html_join("", "<td>{}</td>", ((v,) for v in row)),) for row in rows))
-    shape = "<div class='inner-table'><table><thead><tr>{}</tr></thead><tbody>{}</tbody></table></div>"
-    return format_html(shape, head, body)
+    table = format_html("<table><thead><tr>{}</tr></thead><tbody>{}</tbody></table>", head, body)
+    return format_html("<div class='inner-table' role='region' tabindex='0' aria-label='{}'>{}</div>", title, table)

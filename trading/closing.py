@@ -38,6 +38,9 @@ def close(user: User, unused_since: date | None = None) -> Closed:
 
     unused_since: only if he is a guest whose last visit was before that day. Locks the account's row, then the user's.
     Raises CannotCloseError.
+
+    Nobody can search sessions for a user: his logins elsewhere end because the password is gone, and expire_guests drops what
+    is left of them. So no message may name him.
     """
     with as_user(user):
         with connection.cursor() as cursor:

@@ -8,11 +8,19 @@ from django.http import HttpRequest
 
 from trading.addresses import client_address, keyed_hash
 
+FORMS = 10  # sign-up forms for each account that may be made: people mistype
+
 
 class TooManyAccountsError(Exception):
     """An address has made its accounts of today. `code` is stable, the message says what to do."""
 
     code = "too_many_accounts"
+
+
+class TooManyFormsError(TooManyAccountsError):
+    """An address has sent its sign-up forms of today: as long as it may, it can find out which e-mail addresses are known."""
+
+    code = "too_many_forms"
 
 
 def admit(kind: str, request: HttpRequest) -> None:
@@ -24,6 +32,15 @@ def admit(kind: str, request: HttpRequest) -> None:
     if not count_today(kind, client_address(request), most):
         raise TooManyAccountsError(
             "Too many accounts were made from your network today. Log in to one that you have, or come back tomorrow."
+        )
+
+
+def admit_form(request: HttpRequest) -> None:
+    """Count a sign-up form, right or wrong, before anything is said about it. One query. Raises TooManyFormsError."""
+    most = FORMS * max(1, settings.MARKET_SIGNUPS_PER_DAY)  # closed to new accounts, it still lets guests keep theirs
+    if not count_today("form", client_address(request), most):
+        raise TooManyFormsError(
+            "Too many sign-up forms were sent from your network today. Log in to an account that you have, or come back tomorrow."
         )
 
 

@@ -15,7 +15,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
-from trading.daily_limits import TooManyAccountsError, admit, seconds_to_tomorrow
+from trading.daily_limits import TooManyAccountsError, admit, admit_form, seconds_to_tomorrow
 from trading.forms import SignUpForm
 from trading.guests import make_guest
 from trading.models import User
@@ -62,33 +62,38 @@ def sign_up(request: HttpRequest) -> HttpResponse:
     guest = _guest(request)
     if request.user.is_authenticated and not guest:
         return redirect(onward(request) or "portfolio")
-    form = SignUpForm(request.POST if request.method == "POST" else None)
-    if request.method == "POST" and form.is_valid():
-        try:
+    form = SignUpForm(initial=request.POST.dict())
+    if request.method != "POST":
+        return _sign_up_page(request, form)
+    try:
+        admit_form(request)
+        form = SignUpForm(request.POST)
+        if form.is_valid():
             return _signed_up(request, form.chosen(), guest)
-        except TakenError:
-            form.add_error("username", "This name or e-mail address was taken a moment ago. Choose another.")
-        except GuestGoneError:
-            logout(request)
-            return refuse(request, GUEST_GONE)
-        except TooManyAccountsError as error:
-            response = _sign_up_page(request, form, error)
-            response["Retry-After"] = str(seconds_to_tomorrow())
-            return response
+    except TakenError:
+        form.add_error("username", "This name or e-mail address was taken a moment ago. Choose another.")
+    except GuestGoneError:
+        logout(request)
+        return refuse(request, GUEST_GONE)
+    except TooManyAccountsError as error:
+        return _sign_up_page(request, form, error)
     return _sign_up_page(request, form)
 
 
 def _sign_up_page(request: HttpRequest, form: SignUpForm, refusal: TooManyAccountsError | None = None) -> HttpResponse:
     context = {"form": form, "next": onward(request), "guest": _guest(request), "refusal": refusal}
     status = 429 if refusal else 422 if form.is_bound else 200
-    return render(request, "trading/signup.html", context, status=status)
+    response = render(request, "trading/signup.html", context, status=status)
+    if refusal:
+        response["Retry-After"] = str(seconds_to_tomorrow())
+    return response
 
 
 def _signed_up(request: HttpRequest, user: User, guest: User | None) -> HttpResponse:
     if guest:
         keep_guest(guest, user)
         update_session_auth_hash(request, guest)
-        messages.success(request, f"You are {user.username} now, and everything you had is still yours.")
+        messages.success(request, "You have a name and a password now, and everything you had is still yours.")
         return redirect(onward(request) or "portfolio")
     make_trader(user, request)
     login(request, user, BACKEND)
@@ -99,7 +104,7 @@ def _welcome(request: HttpRequest, user: User) -> HttpResponse:
     """Send a new trader on. On a quote page the character is picked already."""
     place = onward(request)
     step = "place your order below" if place.startswith("/characters/") else "pick a character"
-    messages.success(request, f"Welcome, {user.username}. You have ฿100,000 of play money: {step}.")
+    messages.success(request, f"Welcome aboard. You have ฿100,000 of play money: {step}.")
     return redirect(place or "board")
 
 

@@ -7,7 +7,9 @@ from django.conf import settings
 from django.contrib.auth import SESSION_KEY
 from django.contrib.sessions.backends.cached_db import SessionStore
 from django.contrib.sessions.models import Session
+from django.db import OperationalError
 
+from crews.locks import is_busy
 from trading.closing import CannotCloseError, close
 from trading.models import CLOSED, User
 
@@ -30,6 +32,9 @@ def close_unused_guests() -> Iterator[int]:
                 closed += close(guest, unused_since).erased
             except CannotCloseError:  # he came back; or he became staff
                 continue
+            except OperationalError as error:  # somebody holds his row: the next run finds him again
+                if not is_busy(error):
+                    raise
         yield closed
 
 

@@ -1,10 +1,11 @@
 """Forms of accounts."""
 
+from threading import Thread
 from typing import Any
 
 from django import forms
 from django.contrib.auth import authenticate
-from django.contrib.auth.forms import PasswordChangeForm, SetPasswordForm, SetPasswordMixin, UserCreationForm
+from django.contrib.auth.forms import PasswordChangeForm, PasswordResetForm, SetPasswordForm, SetPasswordMixin, UserCreationForm
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 
@@ -84,6 +85,14 @@ class EmailForm(ConfirmForm):
     def clean_email(self) -> str:
         """Refuse an address that is another account's."""
         return free_email(self.cleaned_data["email"], self.request.user.pk or 0)
+
+
+class LetterForm(PasswordResetForm):
+    """Ask for a letter with a link."""
+
+    def send_mail(self, *args: Any, **kwargs: Any) -> None:
+        """Write and send it beside the answer, whose time must not tell that there is one. What fails is logged, by Django."""
+        Thread(target=super().send_mail, args=args, kwargs=kwargs, name="letter", daemon=True).start()
 
 
 class NewPasswordForm(SetPasswordForm[User]):

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_safe
 from trading.addresses import client_address
 from trading.daily_limits import count_today, seconds_to_tomorrow
 from trading.entry_views import BACKEND
-from trading.forms import NewPasswordForm
+from trading.forms import LetterForm, NewPasswordForm
 from trading.refusals import Refusal, refuse
 
 LETTERS = 5  # a day to one e-mail address: nobody's letter box is filled
@@ -30,6 +30,7 @@ TOO_MANY_LETTERS = Refusal(
 class Reset(PasswordResetView):
     """Send the link. The answer is the same whether there is such an account, and whether the letter is one too many."""
 
+    form_class = LetterForm
     template_name = "trading/reset.html"
     email_template_name = "trading/reset_letter.txt"
     subject_template_name = "trading/reset_subject.txt"

@@ -3,9 +3,11 @@
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.utils.functional import SimpleLazyObject
 
+from crews.locks import is_busy
 from trading.models import User
 
 View = Callable[[HttpRequest], HttpResponse]
@@ -25,7 +27,12 @@ def note_visits(get_response: View) -> View:
 def _seen(request: HttpRequest, user: object) -> object:
     today = datetime.now(UTC).date()
     if isinstance(user, User) and user.last_seen < today:
-        User.objects.filter(pk=user.pk, last_seen__lt=today).update(last_seen=today)
+        try:
+            User.objects.filter(pk=user.pk, last_seen__lt=today).update(last_seen=today)
+        except OperationalError as error:  # somebody holds his row: the next page notes it
+            if is_busy(error):
+                return user
+            raise
         user.last_seen = today
         request.session.modified = True  # saved, it lasts two weeks from today: a guest could not log in again
     return user

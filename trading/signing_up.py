@@ -20,7 +20,7 @@ def sign_up(user: User, request: HttpRequest) -> None:
     try:
         with transaction.atomic():
             admit("signup", request)
-            _claim(user.username)
+            claim(user.username)
             user.save()
     except IntegrityError as error:
         raise TakenError from error
@@ -34,7 +34,7 @@ def keep_guest(guest: User, chosen: User) -> None:
     fields = {"username": chosen.username, "email": chosen.email, "password": chosen.password, "is_guest": False}
     try:
         with transaction.atomic():
-            _claim(chosen.username)
+            claim(chosen.username)
             kept = User.objects.filter(pk=guest.pk, is_guest=True, is_active=True).update(**fields)
     except IntegrityError as error:
         raise TakenError from error
@@ -44,12 +44,12 @@ def keep_guest(guest: User, chosen: User) -> None:
         setattr(guest, name, value)
 
 
-def _claim(name: str) -> None:
-    """Make sure that nobody has this name in any case, until the end of the transaction. Raises TakenError.
+def claim(name: str, owner: int = 0) -> None:
+    """Make sure that nobody but `owner` has this name in any case, until the end of the transaction. Raises TakenError.
 
     Old names may differ in case only, so that no unique index can hold this: a lock on the name does.
     """
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended('trading.names ' || upper(%s), 0))", [name])
-    if User.objects.filter(username__iexact=name).exists():
+    if User.objects.filter(username__iexact=name).exclude(pk=owner).exists():
         raise TakenError

@@ -59,7 +59,7 @@ def history_table(character: Character) -> SafeString:
         "amount with its chapter: a chapter older than the latest moves neither bounty nor price."
     )
     table = (
-        "<div class='inner-table'><table><thead><tr>"
+        "<div class='inner-table' role='region' tabindex='0' aria-label='Bounties'><table><thead><tr>"
         + head
         + "</tr></thead><tbody>{}</tbody></table><p class='help'>{}</p></div>"
     )

@@ -1,5 +1,6 @@
 """Sending a file: what it would do, then doing it. Files that were refused stay here until somebody dismisses them."""
 
+from functools import partial
 from typing import Any
 
 from django import forms
@@ -19,6 +20,7 @@ from characters.importing import confirm, preview_of, receive
 from characters.loading import COLUMNS
 from characters.models import Import
 from characters.sheets import MOST_BYTES, MOST_ROWS
+from crews.admin.careful import unless_busy
 from crews.admin.filters import OneOf
 from crews.admin.paging import BoundedAdmin
 from crews.services import refresh_crew_analytics
@@ -62,8 +64,8 @@ class ImportAdmin(BoundedAdmin):
 
     def get_urls(self) -> list[URLPattern]:
         """Add what can be done with a record."""
-        act = path("<id:pk>/act/", self.admin_site.admin_view(self.act_view), name="characters_import_act")
-        return [act, *super().get_urls()]
+        view = self.admin_site.admin_view(partial(unless_busy, view=self.act_view))
+        return [path("<id:pk>/act/", view, name="characters_import_act"), *super().get_urls()]
 
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """Have a record confirmed or dismissed, not edited."""
@@ -93,7 +95,7 @@ class ImportAdmin(BoundedAdmin):
             raise PermissionDenied
         if record is None:
             return redirect("admin:characters_import_changelist")
-        preview = preview_of(record) if record.state == Import.PREVIEWED else None
+        preview = preview_of(record) if record.content else None
         page = Paginator(preview.lines if preview else [], SHOWN).get_page(request.GET.get("p"))
         may = self._may_confirm(request, record)
         return self._page(request, "admin/import.html", str(record), record=record, preview=preview, lines=page, may_confirm=may)

@@ -16,8 +16,7 @@ from django.utils.html import format_html, format_html_join
 
 from crews.admin.paging import BoundedAdmin
 from crews.changes import bind_staff
-
-BUSY = ("55P03", "57014", "40P01")  # lock not available, query canceled, deadlock detected
+from crews.locks import is_busy
 
 
 class CarefulForm(ModelForm):
@@ -104,7 +103,7 @@ def unless_busy(request: HttpRequest, view: Callable[..., HttpResponse], *args: 
     try:
         return view(request, *args, **kwargs)
     except OperationalError as error:
-        if getattr(error.__cause__, "sqlstate", "") not in BUSY:
+        if not is_busy(error):
             raise
         return render(request, "admin/busy.html", {"title": "Somebody else is changing this just now"}, status=503)
 

@@ -1,5 +1,6 @@
 """All changes of crews and characters, and taking one back."""
 
+from functools import partial
 from typing import Any
 
 from django.contrib import admin, messages
@@ -13,6 +14,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from crews.admin.careful import unless_busy
 from crews.admin.filters import DayFilter, StaffFilter, TableFilter
 from crews.admin.paging import BoundedAdmin
 from crews.admin.tracked import TrackedAdmin
@@ -45,8 +47,8 @@ class ChangeAdmin(BoundedAdmin):
 
     def get_urls(self) -> list[URLPattern]:
         """Add the page that takes a change back."""
-        revert = path("<id:pk>/revert/", self.admin_site.admin_view(self.revert_view), name="crews_change_revert")
-        return [revert, *super().get_urls()]
+        view = self.admin_site.admin_view(partial(unless_busy, view=self.revert_view))
+        return [path("<id:pk>/revert/", view, name="crews_change_revert"), *super().get_urls()]
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Leave adding to the database."""
