@@ -22,7 +22,7 @@ BUSY = Refusal(
     503,
     "busy",
     "Somebody else is changing this just now",
-    "Nothing was saved: the same account is in use elsewhere. Go back in your browser, and try again in a moment.",
+    "Nothing was saved: this waited too long for somebody else. Go back in your browser, and try again in a moment.",
 )
 AGAIN = 5  # seconds
 
