@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from characters.selectors import Bounty
+from characters.bounties import Bounty
 
 WIDTH, HEIGHT = 1000, 240  # units of the drawing; the page stretches it
 AHEAD = 0.08  # the last value goes on for this share of the width: it still holds

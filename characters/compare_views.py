@@ -8,6 +8,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from characters import selectors
+from characters.bounties import Bounty, bounty_histories
 from characters.charts import bounty_chart
 from characters.compare import Refusal, Side, ahead, read_side
 
@@ -28,7 +29,7 @@ def compare(request: HttpRequest) -> HttpResponse:
         sides[1] = Side(sides[1].typed, refusal=SAME)
     a, b = (found.get(side.id or 0) for side in sides)
     quotes = [a, b]
-    histories = selectors.bounty_histories([quote.id for quote in quotes if quote])
+    histories = bounty_histories([quote.id for quote in quotes if quote])
     context = {
         "sides": sides,
         "quotes": quotes,
@@ -41,7 +42,7 @@ def compare(request: HttpRequest) -> HttpResponse:
     )
 
 
-def _told(quote: selectors.Quote | None, histories: dict[int, list[selectors.Bounty]]) -> int | None:
+def _told(quote: selectors.Quote | None, histories: dict[int, list[Bounty]]) -> int | None:
     """Return the chapter that told the bounty that stands now, None where it is to be confirmed."""
     events = histories.get(quote.id, []) if quote else []
     return next((event.chapter for event in events if quote and event.amount == quote.bounty and event.chapter), None)

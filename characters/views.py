@@ -10,6 +10,7 @@ from django.views.decorators.http import require_safe
 from characters import selectors
 from characters.board import FIELDS, SORTS, read_board_query
 from characters.board_links import address, chips, heads, quick_chips
+from characters.bounties import bounty_history
 from characters.charts import bounty_chart
 from crews.selectors import biggest_crews, crew_choices
 from trading.binding import as_user
@@ -64,7 +65,7 @@ def quote_page(
         with as_user(request.user):
             my_desk = desk(request.user.pk, character.id)
             holdings = holdings_value(request.user.pk)
-    bounties = selectors.bounty_history(character.id)
+    bounties = bounty_history(character.id)
     context = {
         "character": character,
         "bounties": bounties,

@@ -7,9 +7,9 @@ import pytest
 from django.core.management import call_command
 from django.test import Client
 
+from characters.bounties import Bounty
 from characters.charts import HEIGHT, WIDTH, bounty_chart
 from characters.models import BountyEvent, Character
-from characters.selectors import Bounty
 from crews.selectors import CrewChoice, biggest_crews, crew_choices
 from crews.services import refresh_crew_analytics
 from tests.factories import CharacterFactory, CrewFactory, UserFactory

@@ -13,8 +13,8 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from characters.admin.forms import CharacterForm
+from characters.bounties import bounty_history
 from characters.models import BountyEvent, Character
-from characters.selectors import bounty_history
 from characters.services import restore_bounty
 from crews.changes import bind_staff
 from crews.models import Change, Crew

@@ -18,8 +18,9 @@ from django.db import connections, transaction
 from django.test import Client, override_settings
 
 from characters.board import BoardQuery
+from characters.bounties import bounty_history
 from characters.models import BountyEvent, Character, Listing
-from characters.selectors import board, bounty_history, crew_members
+from characters.selectors import board, crew_members
 from crews.models import Crew
 from crews.selectors import crew_numbers
 from onepiece_market import embedded, servers

@@ -13,8 +13,9 @@ from django.utils.text import slugify
 
 import sql
 from characters.board import SORTS, BoardQuery
+from characters.bounties import bounty_history
 from characters.models import Character
-from characters.selectors import board, bounty_history, crew_members, crew_totals, quote, suggestions
+from characters.selectors import board, crew_members, crew_totals, quote, suggestions
 from crews.models import Crew
 from crews.selectors import crew_choices, crew_numbers, crew_profile
 from tests.conftest import FLUSH

@@ -8,8 +8,8 @@ from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.test import Client
 
+from characters.bounties import bounty_history
 from characters.models import BountyEvent, Character
-from characters.selectors import bounty_history
 from crews.models import Change, Crew, CrewAnalytics
 from tests.factories import CharacterFactory, CrewFactory, UserFactory
 from tests.test_admin import change, form_at

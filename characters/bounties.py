@@ -1,0 +1,45 @@
+"""What pages tell of a character's bounties."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import NamedTuple
+
+from characters.models import BountyEvent
+
+
+class Bounty(NamedTuple):
+    """One entry of a character's bounty history: berries, the chapter that told it, when we learnt it."""
+
+    amount: int | None
+    chapter: int | None
+    when: datetime
+
+
+def bounty_histories(ids: Iterable[int]) -> dict[int, list[Bounty]]:
+    """Return the bounties of several characters, latest first, by id. One query, at most 200 rows."""
+    events = BountyEvent.objects.told().filter(character_id__in=list(ids)).order_by("-effective_at", "-id")
+    found: dict[int, list[Bounty]] = {}
+    for pk, amount, chapter, when in events.values_list("character_id", "amount", "chapter", "effective_at")[:200]:
+        found.setdefault(pk, []).append(Bounty(amount, chapter, when))
+    return {pk: in_story_order(bounties) for pk, bounties in found.items()}
+
+
+def bounty_history(pk: int) -> list[Bounty]:
+    """Return a character's bounties, latest first. One query, at most 100 rows."""
+    events = BountyEvent.objects.told().filter(character_id=pk).order_by("-effective_at", "-id")
+    return in_story_order([Bounty(*row) for row in events.values_list("amount", "chapter", "effective_at")[:100]])
+
+
+def in_story_order(bounties: list[Bounty]) -> list[Bounty]:
+    """Return bounties, given latest news first, as the story tells them, latest first.
+
+    A chapter that was confirmed later stands where it belongs, and what it confirms is told once.
+    """
+    dated = {bounty.amount for bounty in bounties if bounty.chapter}
+    ordered: list[Bounty] = []
+    for bounty in reversed(bounties):
+        if not bounty.chapter and bounty.amount in dated:
+            continue
+        later = (n for n, other in enumerate(ordered) if bounty.chapter and (other.chapter or 0) > bounty.chapter)
+        ordered.insert(next(later, len(ordered)), bounty)
+    return ordered[::-1]
