@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.db.models import Avg, Count, Q, Sum
 from django.db.models.fields.tuple_lookups import Tuple, TupleGreaterThan, TupleLessThan
@@ -14,6 +14,7 @@ from characters.search import Match, Tier, matches
 from crews.models import crew_url
 
 PAGE = 50
+TOP = ("id", "name", "crew__name", "current_price", "market_cap")
 SUGGESTED = 8
 SIMILAR = 5  # spellings shown behind true matches
 CLOSE = 0.7  # and how alike they must be, from 0 to 1
@@ -158,6 +159,27 @@ def quote(pk: int) -> Quote:
 def quotes(ids: Iterable[int]) -> dict[int, Quote]:
     """Return those of these characters that there are, by id, also deactivated ones. One query."""
     return {row[0]: Quote(*row) for row in Character.objects.filter(pk__in=list(ids)).values_list(*QUOTE)}
+
+
+def top_characters(limit: int) -> list[dict[str, Any]]:
+    """Return the active characters of the highest market caps, as the module shapes them; amounts as text. One query."""
+    rows = Character.objects.active().order_by("-market_cap", "-id").values(*TOP)[:limit]
+    return [{**row, "current_price": str(row["current_price"]), "market_cap": str(row["market_cap"])} for row in rows]
+
+
+def character_data(pk: int) -> dict[str, Any]:
+    """Return one character as the module shapes it, amounts as text; crew is None without one. One query. Raises Http404."""
+    row = quote(pk)
+    return {
+        "id": row.id, "name": row.name, "crew": row.crew_name, "bounty": row.bounty, "current_price": str(row.price),
+        "market_cap": str(row.market_cap), "sentiment_score": row.sentiment, "weekly_change": row.weekly_change,
+    }  # fmt: skip
+
+
+def crew_by_bounty(crew_id: int, min_bounty: int, limit: int) -> list[Row]:
+    """Return a crew's active members whose bounty is at least this, highest first. One query."""
+    members = Character.objects.active().filter(crew_id=crew_id, bounty__gte=min_bounty).order_by("-bounty")
+    return [Row(*row) for row in members.values_list(*ROW)[:limit]]
 
 
 def _filtered(query: BoardQuery) -> CharacterQuerySet:

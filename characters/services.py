@@ -8,6 +8,7 @@ from django.db import connection
 from characters.loading import History, Problem, Table
 from characters.models import BountyEvent, Character
 from crews.models import Crew
+from crews.signals import rows_written
 
 BATCH = 2000
 Progress = Callable[[int], None]
@@ -28,6 +29,7 @@ def write_crews(table: Table, using: str, *, only_new: bool = False) -> Written:
     changed = [] if only_new else _changed(known, table.rows.values(), table_columns(table))
     Crew.objects.using(using).bulk_create(new, BATCH)
     Crew.objects.using(using).bulk_update(changed, [*table_columns(table)] or ["captain"], BATCH)
+    rows_written.send(Crew, ids=None, using=using)
     return Written(len(new), len(changed), len(table.rows) - len(new) - len(changed))
 
 
@@ -56,6 +58,7 @@ def write_characters(table: Table, using: str, *, only_new: bool = False, progre
     latest = {row["name"]: (row["history"] or [(None, None)])[-1] for row in old if "history" in row}
     moved = {name: [entry] for name, entry in latest.items() if entry[0] != bounties_before[name]}
     _announce(moved, {name: c.pk for name, c in known.items()}, using)
+    rows_written.send(Character, ids=None, using=using)
     touched = {c.name for c in changed} | moved.keys()
     return Written(len(new), len(touched), len(rows) - len(new) - len(touched))
 

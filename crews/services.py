@@ -5,7 +5,8 @@ from typing import NamedTuple
 
 from django.db import connections
 
-STAMP = """DO $$ BEGIN EXECUTE format('COMMENT ON MATERIALIZED VIEW crew_analytics IS %L', now()); END $$"""
+from crews.models import CrewAnalytics
+from crews.signals import rows_written
 
 
 class Refreshed(NamedTuple):
@@ -19,8 +20,7 @@ def refresh_crew_analytics(using: str = "owner") -> Refreshed:
     """Recompute crew_analytics without blocking its readers. Needs market_owner; waits for another refresh to end."""
     started = time.perf_counter()
     with connections[using].cursor() as cursor:
-        cursor.execute("REFRESH MATERIALIZED VIEW CONCURRENTLY crew_analytics")
-        cursor.execute(STAMP)
-        cursor.execute("SELECT count(*) FROM crew_analytics")
+        cursor.execute("SELECT refresh_crew_analytics()")
         (rows,) = cursor.fetchone()
+    rows_written.send(CrewAnalytics, ids=None, using=using)
     return Refreshed(rows, (time.perf_counter() - started) * 1000)

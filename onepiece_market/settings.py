@@ -8,10 +8,14 @@ from urllib.parse import urlsplit
 import environ
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.csp import CSP
+from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.retry import Retry
 
 from onepiece_market import embedded
 from onepiece_market.databases import database
 from onepiece_market.mailers import mailer
+from onepiece_market.releases import release
 from onepiece_market.secret_key import kept_key
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -130,7 +134,12 @@ def _cache(number: int) -> dict[str, object]:
         "LOCATION": f"{REDIS_URL.rstrip('/')}{'?db=' if REDIS_URL.startswith('unix:') else '/'}{number}",
         "OPTIONS": {
             "CLIENT_CLASS": "django_redis.client.DefaultClient",
-            "CONNECTION_POOL_KWARGS": {"max_connections": 50, "retry_on_timeout": True},
+            "REDIS_CLIENT_CLASS": "caching.client.GuardedRedis",
+            # A connection that a restart of the server has cut is made anew once; a time-out is no reason to wait again.
+            "CONNECTION_POOL_KWARGS": {
+                "max_connections": 50,
+                "retry": Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError,)),
+            },
             "SOCKET_CONNECT_TIMEOUT": 0.1,
             "SOCKET_TIMEOUT": 0.1,
             "SERIALIZER": "caching.serializers.OrjsonSerializer",
@@ -141,6 +150,10 @@ def _cache(number: int) -> dict[str, object]:
 
 
 CACHES = {"default": _cache(1), "sessions": _cache(2)}
+
+# Keys of cached reads begin with the first; values belong to one release, whose code shapes them.
+CACHE_SPACE = "market"
+CACHE_RELEASE = release(BASE_DIR)
 
 # The module keeps sessions in the cache alone; then a flushed or lost Redis logs everyone out. cached_db reads
 # from Redis and falls back to PostgreSQL.

@@ -8,12 +8,15 @@ from django.core.cache import caches  # noqa: TID251  tests start with an empty 
 from django.db import connections
 
 import sql
+from caching import client
+from caching.breaker import Breaker
 from onepiece_market import servers
 
 FLUSH = (
     "TRUNCATE users, crews, characters, order_flow, changes, imports, daily_counts, axes_accessattempt, auth_group,"
     " django_session RESTART IDENTITY CASCADE"
 )
+FORGET = "TRUNCATE cache_outbox RESTART IDENTITY"  # after it: triggers note what the flush itself empties
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -35,7 +38,7 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[N
     # After a transactional test the owner flushes for both, everything but what migrations wrote (rules, permissions).
     # Only a test database gives him back the TRUNCATE that append-only took away.
     connections["default"].ops.sql_flush = lambda *args, **kwargs: []
-    connections["owner"].ops.sql_flush = lambda *args, **kwargs: [FLUSH]
+    connections["owner"].ops.sql_flush = lambda *args, **kwargs: [FLUSH, FORGET]
     assert connections["owner"].settings_dict["NAME"].startswith("test_"), "never touch the real database"
     with django_db_blocker.unblock(), connections["owner"].cursor() as cursor:
         cursor.execute("GRANT TRUNCATE ON ledger_entries, changes TO market_owner")
@@ -44,7 +47,9 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[N
 
 
 @pytest.fixture(autouse=True)
-def _empty_cache() -> Iterator[None]:
+def _empty_cache(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Leave an empty cache behind; and a breaker of its own, because one that opened for a server that is gone never closes."""
+    monkeypatch.setattr(client, "BREAKER", Breaker())
     yield
     for cache in caches.all():
         cache.clear()

@@ -212,6 +212,7 @@ def test_what_the_functions_owner_may_write_is_this_and_nothing_else() -> None:
             "bounty_events": "INSERT",
             "changes": "INSERT",
             "daily_counts": "DELETE INSERT UPDATE",
+            "cache_outbox": "INSERT",
         }
 
 

@@ -38,6 +38,7 @@ EXECUTE = {
     "list_new_characters()": ("market_system",),
     "move_bounty(integer,bigint)": ("market_system",),
     "market_user_id()": ("market_owner", "market_app"),
+    "note_stale()": ("market_system",),
     "open_account(integer)": ("market_system", "market_app", "market_owner"),
     "position_of(text,integer,numeric)": ("market_owner",),
     "price_new_character()": ("market_owner",),
@@ -45,6 +46,7 @@ EXECUTE = {
     "record_change()": ("market_system",),
     "record_gone()": ("market_system",),
     "record_new()": ("market_system",),
+    "refresh_crew_analytics()": ("market_owner",),
     "refresh_crew_search()": ("market_owner",),
     "restore_bounty(integer,bigint)": ("market_system", "market_app", "market_owner"),
     "refuse_deleting_held()": ("market_system",),
@@ -60,7 +62,7 @@ EXECUTE = {
 }
 DEFINERS = {
     "apply_bounty_event", "close_account", "count_today", "execute_trade", "leaderboard", "list_new_characters",
-    "move_bounty", "open_account", "record_change", "record_gone", "record_new", "refuse_deleting_held",
+    "move_bounty", "note_stale", "open_account", "record_change", "record_gone", "record_new", "refuse_deleting_held",
     "refuse_deleting_trader", "restore_bounty",
 }  # fmt: skip
 WITHOUT_ROW_SECURITY = {
@@ -78,6 +80,7 @@ UNWRITABLE = {  # and one column of each
     "price_ticks": "price",
     "market_rules": "kappa",
     "changes": "after",
+    "cache_outbox": "kind",
 }
 
 # Every way to see or change a user's rows, in SQL. {row}: the columns of a new row, as JSON.

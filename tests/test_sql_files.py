@@ -22,7 +22,7 @@ import sql
 from crews.models import Crew
 
 ALIAS = "scratch"
-OURS = ("crews", "characters", "trading", "lab")
+OURS = ("crews", "characters", "trading", "caching", "lab")
 VERSION = re.compile(r"(?P<name>.+)_v(?P<version>[0-9]{2})\.sql")
 FILES = {str(path.relative_to(sql.HERE)): path.read_text(encoding="utf-8") for path in sorted(sql.HERE.rglob("*_v*.sql"))}
 Texts = dict[str, str]
@@ -279,6 +279,7 @@ def test_the_snapshot_sees_what_it_is_asked_about(journey: Journey) -> None:
         "column accounts.balance",
         "constraint one_account_could_pump_the_price on market_rules",
         "trigger trigger_refuse_deleting_held on characters",
+        "trigger trigger_note_truncated_listings on listings",
         "policy own on accounts",
         "schema public",
         "default privileges of market_owner",

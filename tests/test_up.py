@@ -88,9 +88,17 @@ def test_a_killed_worker_is_replaced(up: Up) -> None:
     assert {up.status() for _ in range(10)} == {200}
 
 
+def test_a_killed_companion_is_started_again(up: Up) -> None:
+    """Without it nothing tells the cache what is written past the ORM."""
+    before = up.companion()
+    before.kill()
+    assert up.companion(but=before.pid).is_running()
+    assert len(up.companions()) == 1
+
+
 def test_ctrl_c_stops_everything(up: Up) -> None:
     assert all(servers(up))
-    workers = up.workers()
+    workers = [*up.workers(), up.companion()]
     assert up.stop() == 0
     assert servers(up) == [None, None]
     assert not psutil.wait_procs(workers, 10)[1]
@@ -103,12 +111,24 @@ def test_a_second_start_changes_nothing_and_keeps_the_password(up: Up) -> None:
     assert up.status() == 200
 
 
-def test_after_kill_9_the_workers_leave_the_port_and_the_next_start_cleans_up(up: Up) -> None:
-    workers = up.workers()
+def test_after_kill_9_nobody_is_left_and_the_servers_are_stopped(up: Up) -> None:
+    """The companion sees the end of its pipe; it is the last to let go of the servers."""
+    workers = [*up.workers(), up.companion()]
     assert up.process
     up.process.kill()
     up.process.wait(10)
-    assert not psutil.wait_procs(workers, 10)[1]
+    assert not psutil.wait_procs(workers, 20)[1]
+    assert servers(up) == [None, None]
+
+
+def test_after_kill_9_of_all_the_next_start_cleans_up(up: Up) -> None:
+    up.start()
+    workers = [*up.workers(), up.companion()]
+    assert up.process
+    workers[-1].kill()
+    up.process.kill()
+    up.process.wait(10)
+    assert not psutil.wait_procs(workers, 20)[1]
     assert all(servers(up))
     up.start()
     assert up.status() == 200

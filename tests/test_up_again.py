@@ -68,7 +68,7 @@ def test_an_impatient_second_ctrl_c_leaves_nothing_behind(up: Up, pause: float) 
     if up.process is None or up.process.poll() is not None:
         up.start()
     up.status()
-    workers = up.workers()
+    workers = [*up.workers(), *up.companions()]
     assert up.process
     for _ in range(20):
         if up.process.poll() is None:

@@ -66,11 +66,32 @@ class Up:
 
     def workers(self) -> list[psutil.Process]:
         """Return the processes that serve."""
+        return self._children("up")
+
+    def companions(self) -> list[psutil.Process]:
+        """Return the processes that relay what is written to the cache: one, once it is up."""
+        return self._children("run_worker")
+
+    def companion(self, but: int = 0) -> psutil.Process:
+        """Return the one that is not of this pid, waiting until there is one."""
+        deadline = time.monotonic() + 20
+        while not (found := [p for p in self.companions() if p.pid != but]):
+            assert time.monotonic() < deadline
+        return found[0]
+
+    def _children(self, command: str) -> list[psutil.Process]:
         assert self.process
-        return [p for p in psutil.Process(self.process.pid).children() if "up" in p.cmdline()]
+        return [p for p in psutil.Process(self.process.pid).children() if command in _arguments(p)]
 
     def stop(self) -> int:
         """Press Ctrl-C: the signal goes to the whole group."""
         assert self.process
         os.killpg(self.process.pid, signal.SIGINT)
         return self.process.wait(30)
+
+
+def _arguments(process: psutil.Process) -> list[str]:
+    try:
+        return list(process.cmdline())
+    except psutil.Error:  # it has just ended
+        return []

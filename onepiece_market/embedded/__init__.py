@@ -14,14 +14,14 @@ from pathlib import Path
 from typing import IO
 
 from onepiece_market.embedded.folders import prepare_folders
-from onepiece_market.embedded.layout import EmbeddedError, Layout, Say, layout, postgres_binary
+from onepiece_market.embedded.layout import EmbeddedError, Layout, Say, layout, postgres_binary, wheels
 from onepiece_market.embedded.postgres import DEPLOY, start_postgres
 from onepiece_market.embedded.processes import postgres_pid, stop, valkey_pid
 from onepiece_market.embedded.valkey import start_valkey
 
 __all__ = [
     "DEPLOY", "EmbeddedError", "Layout", "Say", "alone", "layout", "lease", "postgres_binary", "postgres_pid", "stop",
-    "valkey_pid",
+    "valkey_pid", "wheels",
 ]  # fmt: skip
 
 

@@ -34,8 +34,8 @@ class Command(BaseCommand):
         """Refresh; with --every until told to end, which it does between two refreshes."""
         ended = threading.Event()
         if options["every"]:
-            for number in (signal.SIGTERM, signal.SIGINT):
-                signal.signal(number, lambda *_: ended.set())
+            for number in (signal.SIGTERM, signal.SIGINT):  # a handler that interrupts our own wait would wait for itself in set
+                signal.signal(number, lambda *_: threading.Thread(target=ended.set).start())
         while not ended.is_set():
             done = refresh_crew_analytics()
             self.stdout.write(f"crew_analytics: {done.rows} rows in {done.ms:.0f} ms")

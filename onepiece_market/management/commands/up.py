@@ -19,6 +19,7 @@ from granian.constants import Interfaces
 from granian.log import LogLevels
 
 from characters.models import Character
+from onepiece_market.companions import companion
 from trading.models import User
 
 WORKERS = 2
@@ -56,7 +57,8 @@ class Command(BaseCommand):
         if options["admin"]:
             self._make_admin(options["admin"])
         connections.close_all()
-        self._serve(host, port)
+        with companion("run_worker", "--until-stdin-closes"):
+            self._serve(host, port)
         self.stdout.write("Stopped.")
 
     def _claim(self, host: str, port: int) -> None:

@@ -1,0 +1,63 @@
+"""The Redis client of all aliases: every command goes through the circuit breaker."""
+
+from functools import partial
+from typing import Any
+
+from django_redis import get_redis_connection
+from redis import Redis
+from redis.client import Pipeline
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import MaxConnectionsError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+
+from caching.breaker import Breaker
+
+BREAKER = Breaker()  # of this process: all aliases are databases of one server
+LOST = (RedisConnectionError, RedisTimeoutError, OSError)
+
+
+class OpenError(RedisConnectionError):
+    """The cache did not answer a moment ago; it was not asked."""
+
+
+class GuardedRedis(Redis):
+    """A Redis client that gives up at once while the server is known not to answer."""
+
+    def execute_command(self, *args: Any, **options: Any) -> Any:
+        """Send one command. Raises RedisError."""
+        if BREAKER.is_open:
+            raise OpenError
+        try:
+            return super().execute_command(*args, **options)  # type: ignore[no-untyped-call]
+        except MaxConnectionsError:
+            raise  # we are busy, not the server
+        except LOST:
+            BREAKER.trip(partial(_come_back, self))
+            raise
+
+    def pipeline(self, transaction: bool = True, shard_hint: str | None = None) -> "GuardedPipeline":  # noqa: FBT001, FBT002  redis-py's
+        """Return a pipeline behind the same breaker."""
+        return GuardedPipeline(self.connection_pool, self.response_callbacks, transaction, shard_hint)
+
+
+class GuardedPipeline(Pipeline):
+    """Several commands at once, behind the same breaker."""
+
+    def execute(self, raise_on_error: bool = True) -> list[Any]:  # noqa: FBT001, FBT002  redis-py's
+        """Send them. Raises RedisError."""
+        if BREAKER.is_open:
+            raise OpenError
+        try:
+            return super().execute(raise_on_error)
+        except MaxConnectionsError:
+            raise
+        except LOST:
+            BREAKER.trip(partial(_come_back, Redis(connection_pool=self.connection_pool)))
+            raise
+
+
+def _come_back(client: Redis) -> None:
+    """Ask, past the breaker; once there is an answer, drop the copies of sessions: a logout meanwhile did not reach them."""
+    Redis.execute_command(client, "PING")  # type: ignore[no-untyped-call]
+    with Redis(connection_pool=get_redis_connection("sessions").connection_pool) as sessions:
+        sessions.flushdb(asynchronous=True)

@@ -1,0 +1,52 @@
+"""The relay: what triggers noted in cache_outbox becomes renewed tokens. It covers every write that sends no signal."""
+
+from collections.abc import Iterable
+
+from django.conf import settings
+from django.db import connections, transaction
+from django_redis import get_redis_connection
+
+from caching.keys import raised_by
+from caching.service import connection
+from caching.tokens import renew, token_keys
+
+BATCH = 500
+# The row is gone only if the cache has acknowledged the renewal: whatever dies in between, it is told again.
+TAKE = """
+DELETE FROM cache_outbox WHERE id IN (SELECT id FROM cache_outbox ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED)
+RETURNING kind, row_id, extract(epoch FROM clock_timestamp() - at) * 1000
+"""
+
+
+def relay(using: str = "owner") -> list[float]:
+    """Renew what one batch of the outbox makes stale, then commit that it is done. Raises RedisError, and keeps the batch.
+
+    Return how old each note was, in ms. Two relays at once take different rows.
+    """
+    with transaction.atomic(using=using, durable=True), connections[using].cursor() as cursor:
+        cursor.execute(TAKE, [BATCH])
+        notes = cursor.fetchall()
+        if notes:
+            events = events_of((kind, row_id) for kind, row_id, _ in notes)
+            renew(connection(), token_keys(settings.CACHE_SPACE, events))
+    return [float(age) for _, _, age in notes]
+
+
+def events_of(notes: Iterable[tuple[str, int | None]]) -> list[str]:
+    """Return the events that these notes tell of, each once."""
+    return list(dict.fromkeys(event for kind, pk in notes for event in raised_by(kind, None if pk is None else [pk])))
+
+
+def forget_what_a_restart_revived() -> bool:
+    """Empty the cache and the sessions' copies if the server is another run than before; return whether it was.
+
+    A server that begins with an old file knows neither the renewals nor the logouts since. Raises RedisError.
+    """
+    redis, key = connection(), f"{settings.CACHE_SPACE}:run"
+    run = str(redis.info("server")["run_id"]).encode()
+    if redis.get(key) == run:
+        return False
+    for database in (get_redis_connection("sessions"), redis):
+        database.flushdb(asynchronous=True)
+    redis.set(key, run)
+    return True

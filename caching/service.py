@@ -1,0 +1,128 @@
+"""CacheService: reads that are fresh by proof. Which reads there are, and what makes each stale, is in queries.py.
+
+A read is one MGET of its tokens and its value: a hit if the value was stored under exactly these tokens. A miss loads, and
+stores under the tokens that were read before the query. Who writes renews the tokens after COMMIT. So a value that was loaded
+before a renewal is never read after it, whatever the order in which loads and writes end.
+"""
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import lru_cache, partial
+from typing import Any, NamedTuple
+
+from django.conf import settings
+from django.db import transaction
+from django_redis import get_redis_connection
+from redis import Redis, RedisError
+
+from caching import stats
+from caching.envelope import OddError, unseal
+from caching.keys import key_of, raised_by
+from caching.misses import Miss, Place, opened
+from caching.shapes import Reviver, reviver_of
+from caching.tokens import renew, token_keys
+
+
+class CachedRead(NamedTuple):
+    """One row of the table: what is read, for how long at most it is kept, and the events that make it stale.
+
+    load: a selector, whose annotation says what it returns. stale_by: its arguments to the events. revive: from JSON to that.
+    """
+
+    name: str
+    load: Callable[..., Any]
+    ttl: int
+    stale_by: Callable[..., Sequence[str]]
+    revive: Reviver
+
+    def __call__(self, *args: Any, may_be_old: bool = False, timeout: int | None = None) -> Any:
+        """Return what `load` returns, from the cache where it is fresh. Raises what `load` raises."""
+        return CacheService.read(self, args, may_be_old=may_be_old, timeout=timeout or self.ttl)
+
+
+READS: dict[str, CachedRead] = {}
+
+
+def cached(name: str, load: Callable[..., Any], ttl: int, stale_by: Callable[..., Sequence[str]]) -> CachedRead:
+    """Declare one cached read."""
+    READS[name] = CachedRead(name, load, ttl, stale_by, reviver_of(load))
+    return READS[name]
+
+
+class CacheService:
+    """Cached reads by name, over one mechanism."""
+
+    @staticmethod
+    def get_cache_key(prefix: str, *args: object, **kwargs: object) -> str:
+        """Return the key of a read; different arguments never share one. Raises TypeError."""
+        return key_of(prefix, *args, **kwargs)
+
+    @staticmethod
+    def cache_character_data(character_id: int, timeout: int = 300) -> Any:
+        """Return a character as the module shapes it, amounts as text. Raises Http404."""
+        return READS["CHARACTER_DATA"](character_id, timeout=timeout)
+
+    @staticmethod
+    def cache_top_characters(limit: int = 10, timeout: int = 600) -> Any:
+        """Return the characters of the highest market caps, as many as asked for."""
+        return READS["TOP_CHARACTERS"](limit, timeout=timeout)
+
+    @staticmethod
+    def invalidate_character_cache(character_id: int, using: str | None = None) -> None:
+        """Make everything stale that shows this character, once the transaction has committed. Nobody needs to: writes tell."""
+        events = raised_by("character", [character_id])
+        transaction.on_commit(lambda: CacheService.renew(events), using=using, robust=True)
+
+    @staticmethod
+    def renew(events: Sequence[str]) -> bool:
+        """Make everything stale that these events make stale. Return whether the cache heard it: if not, the relay repeats it."""
+        try:
+            renew(connection(), token_keys(settings.CACHE_SPACE, events))
+        except RedisError:
+            return False
+        return True
+
+    @staticmethod
+    def read(row: CachedRead, args: tuple[Any, ...], *, may_be_old: bool, timeout: int) -> Any:
+        """Return a fresh value; one that was true a second ago to whom that is good enough, while another loads.
+
+        One MGET for a hit. Within a transaction nothing is cached: it may hold what nobody else may see yet.
+        """
+        if transaction.get_connection().in_atomic_block:
+            return row.load(*args)
+        place = place_of(row, args)
+        redis = connection()
+        try:
+            *tokens, stored = _look(redis, place)
+        except RedisError:
+            stats.note(row.name, bypasses=1)
+            return row.load(*args)
+        payload = unseal(stored, tokens)
+        if payload is not None:
+            stats.note(row.name, hits=1, bytes=len(payload))
+            with suppress(OddError):  # what we did not write is a miss
+                return opened(row.name, payload, row.revive)
+        return Miss(row.name, partial(row.load, *args), row.revive, timeout, place, redis, may_be_old).value(tokens, stored)
+
+
+def connection() -> Redis:
+    """Return a client of the cache's database, behind the circuit breaker."""
+    client: Redis = get_redis_connection("default")
+    return client
+
+
+def place_of(row: CachedRead, args: tuple[Any, ...]) -> Place:
+    """Return where a read stands. Values belong to one release: the next one may shape them otherwise."""
+    return _place(settings.CACHE_SPACE, row, *args)
+
+
+@lru_cache(maxsize=4096, typed=True)  # typed: 1 and True are equal, and two keys
+def _place(space: str, row: CachedRead, *args: Any) -> Place:
+    key = f"{space}:{settings.CACHE_RELEASE}:{key_of(row.name, *args)}"
+    return Place(key, token_keys(space, row.stale_by(*args)))
+
+
+def _look(redis: Redis, place: Place) -> list[bytes | None]:
+    """Return the tokens, then the value: one round trip. Raises RedisError."""
+    found: list[bytes | None] = redis.execute_command("MGET", *place.tokens, place.key)  # type: ignore[no-untyped-call]
+    return found

@@ -1,0 +1,194 @@
+"""The cache hangs, dies, comes back, and comes back with an old file: pages and logins go on, nothing stale survives."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+from django.conf import settings
+from django.core.cache import caches  # noqa: TID251  the aliases are pointed at a server of this test's own
+from django.test import Client, override_settings
+from django_redis import get_redis_connection
+from redis import RedisError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+
+from caching import client as guarded
+from caching import queries
+from caching.breaker import Breaker
+from caching.relay import forget_what_a_restart_revived, relay
+from caching.service import connection
+from characters.models import Character
+from tests.factories import CharacterFactory, UserFactory
+from tests.valkey import Valkey
+
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.skipif(not settings.EMBEDDED_VALKEY, reason="starts the embedded Valkey's program"),
+]
+
+
+@pytest.fixture
+def valkey(monkeypatch: pytest.MonkeyPatch) -> Iterator[Valkey]:
+    """Point both aliases at a private server, with a breaker that asks every 20 ms."""
+    server = Valkey()
+    own = {
+        name: {**config, "LOCATION": f"{server.url}?db={number}"}
+        for number, (name, config) in enumerate(settings.CACHES.items(), 1)
+    }
+    monkeypatch.setattr(guarded, "BREAKER", Breaker(pause=0.02))
+    try:
+        with override_settings(CACHES=own):
+            yield server
+    finally:
+        server.end()
+        caches.close_all()
+
+
+def until(condition: Callable[[], bool], seconds: float = 10) -> None:
+    """Wait for something that comes by itself. Raises AssertionError when it does not."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+
+
+def closed() -> bool:
+    return not guarded.BREAKER.is_open
+
+
+@pytest.fixture
+def trader() -> Client:
+    """A browser that is logged in."""
+    client = Client()
+    client.force_login(UserFactory(username="nami"))
+    return client
+
+
+def works(trader: Client) -> None:
+    """Expect that pages are served, that nobody is logged out, and that one can log in."""
+    assert trader.get("/").status_code == 200
+    assert trader.get("/portfolio/").status_code == 200
+    stranger = Client()
+    UserFactory(username="usopp", password="").set_password("")
+    assert stranger.get("/crews/").status_code == 200
+    assert stranger.post("/try/", headers={"Origin": "http://testserver"}).status_code == 302
+    assert stranger.get("/portfolio/").status_code == 200
+
+
+def test_with_a_killed_cache_everybody_goes_on(valkey: Valkey, trader: Client) -> None:
+    CharacterFactory()
+    works_before = trader.get("/portfolio/").status_code
+    valkey.kill()
+    works(trader)
+    assert guarded.BREAKER.is_open
+    valkey.start()
+    until(closed)
+    assert (works_before, trader.get("/portfolio/").status_code) == (200, 200)
+
+
+def test_a_hung_cache_costs_one_time_out_and_no_more(valkey: Valkey, trader: Client) -> None:
+    CharacterFactory()
+    trader.get("/portfolio/")
+    valkey.hang()
+    started = time.monotonic()
+    trader.get("/portfolio/")
+    assert guarded.BREAKER.is_open
+    for _ in range(10):
+        assert trader.get("/portfolio/").status_code == 200
+    assert guarded.BREAKER.opened == 1
+    assert time.monotonic() - started < 10 * 0.1  # eleven time-outs would be more
+    valkey.wake()
+    until(closed)
+
+
+def test_a_pipeline_opens_the_breaker_and_stays_behind_it(valkey: Valkey) -> None:
+    connection().ping()
+    valkey.hang()
+    with pytest.raises(RedisTimeoutError):
+        connection().pipeline().ping().execute()
+    assert guarded.BREAKER.is_open
+    with pytest.raises(guarded.OpenError):
+        connection().pipeline().ping().execute()
+
+
+def test_a_logout_while_the_cache_is_away_stays_a_logout(valkey: Valkey) -> None:
+    """What is stored of a session would let him in again."""
+    browser = Client()
+    browser.force_login(UserFactory(username="robin"))
+    browser.get("/portfolio/")
+    cookie = browser.cookies["sessionid"].value
+    valkey.hang()
+    browser.post("/logout/")
+    valkey.wake()
+    until(closed)
+    again = Client()
+    again.cookies["sessionid"] = cookie
+    assert again.get("/portfolio/").status_code == 302
+
+
+def test_a_restart_with_an_old_file_revives_nothing(valkey: Valkey) -> None:
+    zoro = CharacterFactory(name="Zoro")
+    forget_what_a_restart_revived()
+    queries.CHARACTER_DATA(zoro.pk)
+    kept = valkey.keep()
+    Character.objects.filter(pk=zoro.pk).update(name="Zolo")
+    relay()
+    assert queries.CHARACTER_DATA(zoro.pk)["name"] == "Zolo"
+    valkey.kill()
+    valkey.restore(kept)
+    valkey.start()
+    caches.close_all()
+    until(closed)
+    assert queries.CHARACTER_DATA(zoro.pk)["name"] == "Zoro"  # the control: the file is old
+    assert forget_what_a_restart_revived()
+    assert queries.CHARACTER_DATA(zoro.pk)["name"] == "Zolo"
+    assert not forget_what_a_restart_revived()
+
+
+def test_a_relay_that_the_cache_does_not_hear_keeps_its_notes(valkey: Valkey) -> None:
+    zoro = CharacterFactory(name="Zoro")
+    relay()
+    queries.CHARACTER_DATA(zoro.pk)
+    valkey.kill()
+    Character.objects.filter(pk=zoro.pk).update(name="Zolo")
+    with pytest.raises(RedisError):
+        relay()
+    valkey.start()
+    until(closed)
+    assert relay() != []
+    assert queries.CHARACTER_DATA(zoro.pk)["name"] == "Zolo"
+
+
+def test_a_full_cache_evicts_and_stays_right(valkey: Valkey) -> None:
+    zoro = CharacterFactory(name="Zoro")
+    queries.CHARACTER_DATA(zoro.pk)
+    raw = valkey.client(1)
+    raw.config_set("maxmemory", "3mb")
+    before = raw.info("stats")["evicted_keys"]
+    filled = 0
+    while get_redis_connection("default").keys("market:*"):
+        raw.set(f"filler:{filled}", b"x" * 20_000)
+        filled += 1
+    assert raw.info("stats")["evicted_keys"] > before
+    Character.objects.filter(pk=zoro.pk).update(name="Zolo")
+    assert queries.CHARACTER_DATA(zoro.pk)["name"] == "Zolo"  # nothing is left that could be stale
+
+
+def test_many_threads_make_one_load_of_a_missing_key(valkey: Valkey) -> None:
+    zoro = CharacterFactory(name="Zoro")
+    loads, started = [], threading.Event()
+
+    def load(pk: int) -> dict[str, int]:
+        loads.append(pk)
+        started.wait(10)
+        return {"id": pk}
+
+    row = queries.CHARACTER_DATA._replace(load=load)
+    got: list[object] = []
+    threads = [threading.Thread(target=lambda: got.append(row(zoro.pk))) for _ in range(50)]
+    for thread in threads:
+        thread.start()
+    until(lambda: len(loads) == 1)
+    started.set()
+    for thread in threads:
+        thread.join()
+    assert (len(loads), got) == (1, [{"id": zoro.pk}] * 50)
