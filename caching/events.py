@@ -8,19 +8,23 @@ from django.db.models import Model
 from django.db.models.signals import post_delete, post_save
 
 from caching.keys import raised_by
+from caching.prices import write_through
 from caching.service import CacheService
 from characters.models import BountyEvent, Character, Listing
 from crews.models import Crew, CrewAnalytics
 from crews.signals import rows_written
+from trading.models import User
 
-CHARACTER, CREW, ANALYTICS = "character", "crew", "crew_analytics"
+CHARACTER, CREW, ANALYTICS, TRADER = "character", "crew", "crew_analytics", "trader"
 KINDS: dict[type[Model], tuple[str, str]] = {  # what a row of a model tells of, and the attribute with that id
     Crew: (CREW, "pk"),
     CrewAnalytics: (ANALYTICS, "pk"),
     Character: (CHARACTER, "pk"),
     Listing: (CHARACTER, "character_id"),
     BountyEvent: (CHARACTER, "character_id"),
+    User: (TRADER, "pk"),
 }
+UNSEEN = frozenset({"last_login", "last_seen"})  # nothing that is cached shows it
 
 
 def connect() -> None:
@@ -30,8 +34,8 @@ def connect() -> None:
     rows_written.connect(_written, dispatch_uid="caching.written")
 
 
-def _saved(sender: type[Model], instance: Model, using: str, **_: Any) -> None:
-    if sender in KINDS:
+def _saved(sender: type[Model], instance: Model, using: str, update_fields: frozenset[str] | None = None, **_: Any) -> None:
+    if sender in KINDS and not (update_fields and update_fields <= UNSEEN):
         kind, attribute = KINDS[sender]
         _renew_on_commit(kind, [getattr(instance, attribute)], using)
 
@@ -41,5 +45,11 @@ def _written(sender: type[Model], ids: Iterable[int] | None, using: str, **_: An
 
 
 def _renew_on_commit(kind: str, ids: Iterable[int] | None, using: str) -> None:
-    events = raised_by(kind, ids)
-    transaction.on_commit(lambda: CacheService.renew(events), using=using, robust=True)
+    ids = None if ids is None else list(ids)
+    transaction.on_commit(lambda: _renew(kind, ids), using=using, robust=True)
+
+
+def _renew(kind: str, ids: list[int] | None) -> None:
+    heard = CacheService.renew(raised_by(kind, ids))
+    if heard and kind == CHARACTER and ids:
+        write_through(ids)

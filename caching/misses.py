@@ -7,9 +7,10 @@ from concurrent.futures import TimeoutError as FutureTimeoutError
 from typing import Any, NamedTuple
 
 from django.http import Http404
-from redis import Redis, RedisError
+from redis import RedisError
 
 from caching import stats
+from caching.client import GuardedRedis
 from caching.envelope import ABSENT, OddError, content, payload_of, seal, tokens_of, unseal, value_of
 from caching.flights import Flights
 from caching.shapes import Reviver
@@ -18,16 +19,17 @@ from caching.tokens import BYTES, complete, was_just_before
 LEASE = 5.0  # seconds that one process may load before another may, too
 POLL = 0.004  # seconds between two looks of who waits for another process
 ABSENT_TTL = 60  # seconds
-OLD_MS = 1000  # who may be shown what was true a moment ago may be shown it this long after the renewal
+OLD_MS = 500  # who may be shown what was true a moment ago may be shown it this long after the renewal
 
 _flights = Flights()
 
 
 class Place(NamedTuple):
-    """Where one read stands in Redis: its value and its tokens."""
+    """Where one read stands in Redis: its value and its tokens; and the command that looks there, packed."""
 
     key: str
     tokens: list[str]
+    look: bytes
 
 
 class Miss(NamedTuple):
@@ -38,7 +40,7 @@ class Miss(NamedTuple):
     revive: Reviver
     ttl: int
     place: Place
-    redis: Redis
+    redis: GuardedRedis
     may_be_old: bool
 
     def value(self, tokens: Sequence[bytes | None], stored: bytes | None) -> Any:

@@ -13,9 +13,11 @@ from typing import Any, NamedTuple
 from django.conf import settings
 from django.db import transaction
 from django_redis import get_redis_connection
-from redis import Redis, RedisError
+from hiredis import pack_command
+from redis import RedisError
 
 from caching import stats
+from caching.client import GuardedRedis
 from caching.envelope import OddError, unseal
 from caching.keys import key_of, raised_by
 from caching.misses import Miss, Place, opened
@@ -41,12 +43,23 @@ class CachedRead(NamedTuple):
 
 
 READS: dict[str, CachedRead] = {}
+PAGES: dict[str, CachedRead] = {}
 
 
 def cached(name: str, load: Callable[..., Any], ttl: int, stale_by: Callable[..., Sequence[str]]) -> CachedRead:
-    """Declare one cached read."""
+    """Declare one cached read; a hit is of the types that its loader's annotation names."""
     READS[name] = CachedRead(name, load, ttl, stale_by, reviver_of(load))
     return READS[name]
+
+
+def page(name: str, ttl: int, stale_by: Callable[..., Sequence[str]]) -> CachedRead:
+    """Declare a whole page, rendered by its view (caching/bodies.py). Its first argument is the site's own address."""
+    PAGES[name] = CachedRead(name, _by_its_view, ttl, stale_by, reviver_of(_by_its_view))
+    return PAGES[name]
+
+
+def _by_its_view(*args: Any) -> bytes:
+    raise NotImplementedError("A page is rendered by its view.")
 
 
 class CacheService:
@@ -83,31 +96,35 @@ class CacheService:
         return True
 
     @staticmethod
-    def read(row: CachedRead, args: tuple[Any, ...], *, may_be_old: bool, timeout: int) -> Any:
-        """Return a fresh value; one that was true a second ago to whom that is good enough, while another loads.
+    def read(
+        row: CachedRead, args: tuple[Any, ...], *, may_be_old: bool, timeout: int, load: Callable[..., Any] | None = None
+    ) -> Any:
+        """Return a fresh value; one that was true half a second ago to whom that is good enough, while another loads.
 
-        One MGET for a hit. Within a transaction nothing is cached: it may hold what nobody else may see yet.
+        load: what loads it instead of the row's own loader. One MGET for a hit.
+        Within a transaction nothing is cached: it may hold what nobody else may see yet.
         """
+        load = load or partial(row.load, *args)
         if transaction.get_connection().in_atomic_block:
-            return row.load(*args)
+            return load()
         place = place_of(row, args)
         redis = connection()
         try:
-            *tokens, stored = _look(redis, place)
+            *tokens, stored = redis.ask(place.look)
         except RedisError:
             stats.note(row.name, bypasses=1)
-            return row.load(*args)
+            return load()
         payload = unseal(stored, tokens)
         if payload is not None:
             stats.note(row.name, hits=1, bytes=len(payload))
             with suppress(OddError):  # what we did not write is a miss
                 return opened(row.name, payload, row.revive)
-        return Miss(row.name, partial(row.load, *args), row.revive, timeout, place, redis, may_be_old).value(tokens, stored)
+        return Miss(row.name, load, row.revive, timeout, place, redis, may_be_old).value(tokens, stored)
 
 
-def connection() -> Redis:
+def connection() -> GuardedRedis:
     """Return a client of the cache's database, behind the circuit breaker."""
-    client: Redis = get_redis_connection("default")
+    client: GuardedRedis = get_redis_connection("default")
     return client
 
 
@@ -119,10 +136,5 @@ def place_of(row: CachedRead, args: tuple[Any, ...]) -> Place:
 @lru_cache(maxsize=4096, typed=True)  # typed: 1 and True are equal, and two keys
 def _place(space: str, row: CachedRead, *args: Any) -> Place:
     key = f"{space}:{settings.CACHE_RELEASE}:{key_of(row.name, *args)}"
-    return Place(key, token_keys(space, row.stale_by(*args)))
-
-
-def _look(redis: Redis, place: Place) -> list[bytes | None]:
-    """Return the tokens, then the value: one round trip. Raises RedisError."""
-    found: list[bytes | None] = redis.execute_command("MGET", *place.tokens, place.key)  # type: ignore[no-untyped-call]
-    return found
+    tokens = token_keys(space, row.stale_by(*args))
+    return Place(key, tokens, pack_command(("MGET", *tokens, key)))  # type: ignore[arg-type]  # any number of them

@@ -61,6 +61,11 @@ def was_just_before(stored: bytes, standing: bytes, ms: int) -> bool:
     return standing[12:] == stored[6:12] and time.time_ns() // 1_000_000 - when <= ms
 
 
+def bytes_of(found: Sequence[bytes | str | None]) -> list[bytes | None]:
+    """Return what redis-py answered: text never comes, our clients decode nothing."""
+    return [None if one is None or isinstance(one, str) else one for one in found]
+
+
 def _first_token() -> bytes:
     return UNKNOWN + secrets.token_bytes(6) + UNKNOWN
 

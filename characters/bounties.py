@@ -1,6 +1,5 @@
 """What pages tell of a character's bounties."""
 
-from collections.abc import Iterable
 from datetime import datetime
 from typing import NamedTuple
 
@@ -13,15 +12,6 @@ class Bounty(NamedTuple):
     amount: int | None
     chapter: int | None
     when: datetime
-
-
-def bounty_histories(ids: Iterable[int]) -> dict[int, list[Bounty]]:
-    """Return the bounties of several characters, latest first, by id. One query, at most 200 rows."""
-    events = BountyEvent.objects.told().filter(character_id__in=list(ids)).order_by("-effective_at", "-id")
-    found: dict[int, list[Bounty]] = {}
-    for pk, amount, chapter, when in events.values_list("character_id", "amount", "chapter", "effective_at")[:200]:
-        found.setdefault(pk, []).append(Bounty(amount, chapter, when))
-    return {pk: in_story_order(bounties) for pk, bounties in found.items()}
 
 
 def bounty_history(pk: int) -> list[Bounty]:

@@ -7,29 +7,30 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.cache import get_conditional_response
 from django.views.decorators.http import require_safe
 
-from characters import selectors
+from caching.queries import QUOTE
 from characters.posters import poster_svg, share_png, sheet
+from characters.selectors import Quote
 
-type Draw = Callable[[selectors.Quote], str | bytes]
+type Draw = Callable[[Quote], str | bytes]
 
 FRESH = "public, max-age=3600"
 
 
 @require_safe
 def poster(request: HttpRequest, pk: int) -> HttpResponse:
-    """Answer with the WANTED poster, also of a deactivated character. One query."""
+    """Answer with the WANTED poster, also of a deactivated character. Cold one query, warm none."""
     return _drawn(request, pk, poster_svg, "image/svg+xml")
 
 
 @require_safe
 def share(request: HttpRequest, pk: int) -> HttpResponse:
-    """Answer with the image that chat apps show beside a link to the quote page. One query."""
+    """Answer with the image that chat apps show beside a link to the quote page. Cold one query, warm none."""
     return _drawn(request, pk, share_png, "image/png")
 
 
 def _drawn(request: HttpRequest, pk: int, draw: Draw, content_type: str) -> HttpResponse:
     """Draw only for those who do not have the drawing yet: the others get 304."""
-    character = selectors.quote(pk)
+    character = QUOTE(pk)
     etag = sheet(character).etag
     response = get_conditional_response(request, etag=etag)
     if response is None:

@@ -156,9 +156,10 @@ def quote(pk: int) -> Quote:
     return Quote(*row)
 
 
-def quotes(ids: Iterable[int]) -> dict[int, Quote]:
-    """Return those of these characters that there are, by id, also deactivated ones. One query."""
-    return {row[0]: Quote(*row) for row in Character.objects.filter(pk__in=list(ids)).values_list(*QUOTE)}
+def prices_of(ids: Iterable[int]) -> dict[int, Decimal]:
+    """Return the current prices of those of these characters that are on the market, by id. One query."""
+    rows = Character.objects.active().filter(pk__in=list(ids)).values_list("id", "current_price")
+    return {pk: price for pk, price in rows if price is not None}
 
 
 def top_characters(limit: int) -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ from django.core.cache import caches  # noqa: TID251  tests start with an empty 
 from django.db import connections
 
 import sql
-from caching import client
+from caching import bodies, client
 from caching.breaker import Breaker
 from onepiece_market import servers
 
@@ -50,6 +50,8 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[N
 def _empty_cache(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Leave an empty cache behind; and a breaker of its own, because one that opened for a server that is gone never closes."""
     monkeypatch.setattr(client, "BREAKER", Breaker())
+    monkeypatch.setattr(bodies, "MEMORY", 0)  # half a second is longer than a test has between two pages
+    bodies.forget()
     yield
     for cache in caches.all():
         cache.clear()

@@ -173,11 +173,11 @@ def test_a_write_that_sends_no_signal(scheme: Scheme, zoro: Character, write: Ca
 
 
 def test_a_crew_deleted_by_the_database_takes_its_members_along(zoro: Character) -> None:
-    assert len(queries.CREW_MEMBERS(zoro.crew_id)) == 1
+    assert len(queries.CREW_BY_BOUNTY(zoro.crew_id, 0, 10)) == 1
     with connections["owner"].cursor() as cursor:
         cursor.execute("DELETE FROM crews WHERE id = %s", [zoro.crew_id])
     relay()
-    assert queries.CREW_MEMBERS(zoro.crew_id) == []
+    assert queries.CREW_BY_BOUNTY(zoro.crew_id, 0, 10) == []
 
 
 def test_a_refresh_makes_the_crews_numbers_stale(zoro: Character) -> None:

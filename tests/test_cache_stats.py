@@ -72,7 +72,7 @@ def test_the_command_shows_every_row_and_the_server() -> None:
     said = StringIO()
     call_command("cache_stats", stdout=said)
     lines = said.getvalue().splitlines()
-    assert [line.split()[0] for line in lines[1:-1]] == list(READS)
+    assert [line.split()[0] for line in lines[1:-1]] == list(queries.counted())
     assert next(line for line in lines if line.startswith("TOP_CHARACTERS")).split()[1:5] == ["1", "1", "50.0%", "1"]
     assert " MB of " in lines[-1]
     assert "2 notes in the outbox" in lines[-1]  # the character, and its listing

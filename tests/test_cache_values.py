@@ -13,6 +13,7 @@ from caching import queries
 from caching.envelope import LARGE, SMALL, THRESHOLD, seal, unseal
 from caching.relay import relay
 from caching.service import READS, CacheService, connection, place_of
+from characters.board import BoardQuery
 from characters.models import Character
 from crews.services import refresh_crew_analytics
 from tests.factories import CharacterFactory, CrewFactory
@@ -42,11 +43,14 @@ def arguments(loner: Character) -> Arguments:
         "CREW_BY_BOUNTY": [(crew.pk, 1000, 5), (crew.pk, 9_000_000_000, 5)],
         "QUOTE": [(zoro.pk,), (loner.pk,)],
         "BOUNTY_HISTORY": [(zoro.pk,), (loner.pk,)],
-        "CREW_MEMBERS": [(crew.pk,), (unseen.pk,)],
         "CREW_ANALYTICS": [("cap",), ("name",)],
         "CREW_CHOICES": [(), (crew.pk,)],
         "CREW_PROFILE": [(crew.pk,), (unseen.pk,)],
-        "CREW_TOTALS": [(crew.pk,), (later.pk,)],
+        "BOARD_PART": [BoardQuery(), BoardQuery(q="zoro"), BoardQuery(q="zorro"), BoardQuery(crew=unseen.pk)],
+        "QUOTE_PARTS": [(zoro.pk,), (loner.pk,)],
+        "CREWS_PART": [("cap",), ("name",)],
+        "CREW_PART": [(crew.pk,), (later.pk,)],
+        "SUGGESTIONS": [("zor",), ("nobody at all",)],
     }.__getitem__
 
 
@@ -194,7 +198,7 @@ def test_everything_that_is_stored_is_kept_for_a_time_only(arguments: Arguments)
     kept = {name.decode(): redis.ttl(name) for name in list[bytes](redis.keys("market:*"))}
     assert [name for name, ttl in kept.items() if ttl <= 0 and name not in ("market:stats", "market:run")] == []
     values = {name: ttl for name, ttl in kept.items() if not name.startswith(("market:token:", "market:stats", "market:run"))}
-    assert len(values) == len(READS) + 1
+    assert {name.split(":")[2] for name in values} == {*READS, "PRICES"}
     assert max(values.values()) <= 600
     assert 0 < kept[place_of(queries.QUOTE, (0,)).key] <= 60  # not there: for a minute
     assert min(ttl for name, ttl in kept.items() if name.startswith("market:token:")) > 600  # a token outlives its values

@@ -123,7 +123,7 @@ def test_the_leaderboard_is_net_of_commission_richest_first() -> None:
         (2, poor.pk, Decimal("99994.00")),
     ]
     assert gone.pk
-    assert [x.user_id for x in leaders(None, 1)] == [rich.pk]
+    assert [x.user_id for x in leaders(1)] == [rich.pk]
 
 
 # bounties

@@ -264,10 +264,10 @@ def test_a_visit_is_noted_once_a_day_and_keeps_the_login(
     soon = datetime.now(UTC) + timedelta(hours=1)
     Session.objects.update(expire_date=soon)
     with CaptureQueriesContext(connection) as first:
-        client.get("/leaderboard/")
+        client.get("/crews/")
     assert sum("UPDATE" in query["sql"] for query in first) == 2  # the day, and the session
-    with django_assert_num_queries(2):  # the leaderboard, and who it is
-        assert "sessionid" not in client.get("/leaderboard/").cookies
+    with django_assert_num_queries(1):  # who it is; the crews are cached
+        assert "sessionid" not in client.get("/crews/").cookies
     trader.refresh_from_db()
     assert trader.last_seen == datetime.now(UTC).date()
     assert Session.objects.get().expire_date > soon + timedelta(days=13)

@@ -50,7 +50,7 @@ def test_gains_of_what_is_held_and_what_was_sold_add_up_to_the_gain_since_the_st
     assert it.opening == 100_000
     assert it.cash + it.holdings_value == it.total
     assert it.gain + it.realised == it.overall_gain == it.total - 100_000 < 0
-    (first,) = [leader for leader in leaders(trader.pk) if leader.is_me]
+    (first,) = [leader for leader in leaders(None) if leader.user_id == trader.pk]
     assert it.worth == first.worth
     assert it.total - it.sale_fees == first.worth < it.total
 

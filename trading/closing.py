@@ -10,8 +10,9 @@ from axes.models import AccessAttempt
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.hashers import make_password
 from django.contrib.contenttypes.models import ContentType
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connection
 
+from crews.signals import rows_written
 from trading.binding import as_user
 from trading.lockout import one_spelling
 from trading.models import CLOSED, RecoveryCode, User, Watch
@@ -64,6 +65,7 @@ def _erase(user_id: int, unused_since: date | None) -> bool:
         username=name, first_name="", last_name="", email="", password=make_password(None), is_active=False, is_guest=False,
         last_login=None,
     )  # fmt: skip
+    rows_written.send(User, ids=[user_id], using=DEFAULT_DB_ALIAS)
     Watch.objects.filter(user_id=user_id).delete()
     RecoveryCode.objects.filter(user_id=user_id).delete()
     AccessAttempt.objects.filter(username=one_spelling(user.username)).delete()

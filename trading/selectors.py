@@ -12,7 +12,6 @@ from trading.models import Account, Holding, LedgerEntry, MarketRules
 
 CENT = Decimal("0.01")
 PAGE = 50
-RANKED = 1000  # the SQL function leaderboard returns no more
 
 
 class Position(NamedTuple):
@@ -156,7 +155,6 @@ class Leader(NamedTuple):
     user_id: int
     username: str
     worth: Decimal
-    is_me: bool = False
 
 
 class Desk(NamedTuple):
@@ -223,11 +221,19 @@ def fees_paid(user_id: int) -> Decimal:
     return LedgerEntry.objects.filter(user_id=user_id).aggregate(paid=Sum("fee"))["paid"] or Decimal(0)
 
 
-def leaders(user_id: int | None, limit: int = 100) -> list[Leader]:
-    """Return the richest traders, rank 1 first, and mark the reader. One query; needs no bound user."""
+def leaders(limit: int | None) -> list[Leader]:
+    """Return the richest traders, rank 1 first; None: all of them. One query that adds up all; needs no bound user."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT rank, user_id, username, worth FROM leaderboard(%s)", [limit])
-        return [Leader(*row)._replace(is_me=row[1] == user_id) for row in cursor.fetchall()]
+        return [Leader(*row) for row in cursor.fetchall()]
+
+
+def rank_of(worth: Decimal, user_id: int) -> int:
+    """Return the rank that this worth has among all others. One query that adds up all traders; needs no bound user."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) + 1 FROM leaderboard(NULL) WHERE worth > %s AND user_id <> %s", [worth, user_id])
+        (rank,) = cursor.fetchone()
+    return int(rank)
 
 
 def _named(entry: Entry, name: str | None, crew_name: str | None) -> Entry:

@@ -1,8 +1,9 @@
 """Making an account with a name, or giving one to a guest. Services: each is one transaction."""
 
-from django.db import IntegrityError, connection, transaction
+from django.db import DEFAULT_DB_ALIAS, IntegrityError, connection, transaction
 from django.http import HttpRequest
 
+from crews.signals import rows_written
 from trading.daily_limits import admit
 from trading.models import User
 
@@ -36,6 +37,7 @@ def keep_guest(guest: User, chosen: User) -> None:
         with transaction.atomic():
             claim(chosen.username)
             kept = User.objects.filter(pk=guest.pk, is_guest=True, is_active=True).update(**fields)
+            rows_written.send(User, ids=[guest.pk], using=DEFAULT_DB_ALIAS)
     except IntegrityError as error:
         raise TakenError from error
     if not kept:

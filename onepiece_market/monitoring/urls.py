@@ -1,4 +1,4 @@
-"""Addresses for load balancers."""
+"""Addresses for load balancers and staff."""
 
 from django.urls import path
 
@@ -6,5 +6,6 @@ from onepiece_market.monitoring import views
 
 urlpatterns = [
     path("healthz", views.healthz, name="healthz"),
+    path("monitoring/cache/", views.cache, name="cache"),
     path("readyz", views.readyz, name="readyz"),
 ]

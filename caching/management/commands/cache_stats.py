@@ -6,8 +6,8 @@ from django.core.management.base import BaseCommand, CommandError
 from redis import RedisError
 
 from caching import stats
+from caching.queries import counted
 from caching.server import state
-from caching.service import READS
 
 HEAD = f"{'read':<18}{'hits':>10}{'misses':>9}{'hit rate':>10}{'loads':>8}{'ms a load':>11}{'bytes':>9}{'waits':>7}{'past':>6}"
 
@@ -20,7 +20,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Print. Raises CommandError when the cache does not answer."""
         try:
-            counts, server = stats.totals(READS), state()
+            counts, server = stats.totals(counted()), state()
         except RedisError as error:
             raise CommandError(f"The cache does not answer ({error}). Pages are served from PostgreSQL meanwhile.") from error
         self.stdout.write(HEAD)

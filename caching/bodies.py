@@ -1,0 +1,111 @@
+"""Whole pages for visitors without a session: bytes that are the same for everybody, kept in this process for half a second.
+
+A page is rendered for nobody: the view is given a request without cookies, session or messages. What is kept is its body,
+compressed, and nothing else of the answer.
+"""
+
+import gzip
+import time
+from collections.abc import Callable, Sequence
+from functools import wraps
+from hashlib import blake2b
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.models import AnonymousUser
+from django.core.exceptions import ImproperlyConfigured
+from django.http import HttpRequest, HttpResponse, QueryDict
+from django.utils.cache import get_conditional_response, patch_vary_headers
+
+from caching.service import CachedRead, CacheService
+
+View = Callable[..., HttpResponse]
+
+MEMORY = 0.5  # seconds in this process; with OLD_MS of misses.py a body is at most a second old
+MOST = 512  # bodies in this process
+LEVEL = 6  # of gzip
+TELLS = ("REMOTE_ADDR", "SERVER_NAME", "SERVER_PORT", "HTTP_HOST", "HTTP_X_FORWARDED_PROTO", "wsgi.url_scheme")
+
+_memory: dict[tuple[Any, ...], tuple[float, "Body"]] = {}
+
+
+class Body:
+    """A page's body, compressed, and its name among all others."""
+
+    def __init__(self, compressed: bytes) -> None:
+        self.compressed = compressed
+        self.etag = f'W/"{blake2b(compressed, digest_size=12).hexdigest()}"'  # weak: it may be sent uncompressed
+
+    def answer(self, request: HttpRequest) -> HttpResponse:
+        """Answer with it, or with 304 to whom has it already. Everybody must ask again before he shows what he has kept."""
+        response = self._response(request)
+        response["ETag"] = self.etag
+        response["Cache-Control"] = "no-cache"
+        patch_vary_headers(response, ("Accept-Encoding", "Cookie"))
+        if "HTTP_IF_NONE_MATCH" in request.META:
+            return get_conditional_response(request, etag=self.etag, response=response) or response
+        return response
+
+    def _response(self, request: HttpRequest) -> HttpResponse:
+        if "gzip" in request.META.get("HTTP_ACCEPT_ENCODING", ""):
+            return HttpResponse(self.compressed, headers={"Content-Encoding": "gzip"})
+        return HttpResponse(gzip.decompress(self.compressed))
+
+
+class NotSharedError(Exception):
+    """The view answered with something that is not a whole page."""
+
+
+def shared(row: CachedRead, *fields: str) -> Callable[[View], View]:
+    """Answer visitors without a session with a body that all of them share; everybody else with the view itself.
+
+    fields: the parameters of the address that the page depends on; with any other the view answers.
+    """
+
+    def decorate(view: View) -> View:
+        @wraps(view)
+        def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            if settings.SESSION_COOKIE_NAME in request.COOKIES or not set(request.GET).issubset(fields):
+                return view(request, *args, **kwargs)
+            key = (f"{request.scheme}://{request.get_host()}", *kwargs.values(), *(request.GET.get(name) for name in fields))
+            try:
+                return _body(row, key, lambda: _render(view, request, args, kwargs)).answer(request)
+            except NotSharedError:
+                return view(request, *args, **kwargs)
+
+        return answer
+
+    return decorate
+
+
+def forget() -> None:
+    """Forget what this process keeps."""
+    _memory.clear()
+
+
+def _body(row: CachedRead, key: tuple[Any, ...], render: Callable[[], bytes]) -> Body:
+    """Return the body from this process, from the cache, or rendered."""
+    place, now = (row.name, *key), time.monotonic()
+    kept = _memory.get(place)
+    if kept and kept[0] > now:
+        return kept[1]
+    body = Body(CacheService.read(row, key, may_be_old=True, timeout=row.ttl, load=render))
+    if len(_memory) >= MOST:
+        _memory.clear()
+    _memory[place] = (now + MEMORY, body)
+    return body
+
+
+def _render(view: View, request: HttpRequest, args: Sequence[Any], kwargs: dict[str, Any]) -> bytes:
+    """Return the compressed body of what the view answers to nobody. Raises NotSharedError, and what the view raises."""
+    nobody = HttpRequest()
+    nobody.method, nobody.path, nobody.path_info = "GET", request.path, request.path_info
+    nobody.META = {name: request.META[name] for name in TELLS if name in request.META}
+    nobody.GET = QueryDict(request.GET.urlencode())
+    nobody.user = AnonymousUser()
+    response = view(nobody, *args, **kwargs)
+    if "CSRF_COOKIE" in nobody.META or response.cookies:
+        raise ImproperlyConfigured(f"{request.path} has a form with a token: it cannot be the same for everybody.")
+    if response.status_code != 200:
+        raise NotSharedError
+    return gzip.compress(response.content, LEVEL, mtime=0)

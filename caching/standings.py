@@ -1,0 +1,120 @@
+"""The leaderboard as a sorted set: its first lines, and the rank of anybody in O(log n). Rebuilt from PostgreSQL when it is gone.
+
+The set is named by the tokens that stood before it was counted, as every cached value is stored under them: moved prices and new
+names make it stale at once. A trade does not: the set is at most TTL seconds old, and whoever asks for his own rank says what
+he is worth now.
+"""
+
+import time
+from collections.abc import Iterable
+from decimal import Decimal
+from itertools import batched
+from typing import NamedTuple
+
+from django.conf import settings
+from django.db import transaction
+from redis import RedisError
+
+from caching import stats
+from caching.client import GuardedRedis
+from caching.keys import any_of
+from caching.misses import LEASE, POLL
+from caching.service import connection
+from caching.tokens import bytes_of, complete, token_keys
+from trading import selectors
+from trading.selectors import Leader
+
+NAME, TTL = "STANDINGS", 10  # seconds
+EVENTS = (any_of("character"), any_of("trader"))
+NOBODY = "0:"  # keeps an empty leaderboard from looking like a lost one
+AT_ONCE = 5000  # members a command
+
+
+class Standings(NamedTuple):
+    """The first lines of the leaderboard, and the reader's own, wherever it is."""
+
+    leaders: list[Leader]
+    me: Leader | None
+
+
+def standings(limit: int, me: Leader | None = None) -> Standings:
+    """Return the first lines; and the reader's, given with what he is worth now, with his rank.
+
+    Worths below 90 trillion berries are exact. Without the cache PostgreSQL counts.
+    """
+    if not transaction.get_connection().in_atomic_block:
+        try:
+            return _read(connection(), limit, me)
+        except RedisError:
+            stats.note(NAME, bypasses=1)
+    return _merged(selectors.leaders(limit + 1), limit, me, selectors.rank_of(me.worth, me.user_id) if me else 0)
+
+
+def _read(redis: GuardedRedis, limit: int, me: Leader | None) -> Standings:
+    """Ask the set, and count it first if it is gone; one counts, the others wait. Raises RedisError."""
+    until, outcome = time.monotonic() + LEASE, "hits"
+    worth = _cents(me.worth) if me else 0
+    while True:
+        key = _key(redis)
+        with redis.pipeline(transaction=True) as pipe:  # at one moment: the set may be evicted between two commands
+            pipe.zscore(key, NOBODY)
+            pipe.zrevrange(key, 0, limit, withscores=True)
+            pipe.zcount(key, f"({worth}", "+inf")
+            pipe.zscore(key, _member(me) if me else NOBODY)
+            is_there, lines, above, mine = pipe.execute()
+        if is_there is not None:
+            stats.note(NAME, **{outcome: 1})
+            return _merged(map(_leader, lines), limit, me, above + 1 - (mine is not None and mine > worth))
+        outcome = "misses"
+        if redis.set(f"{key}:lease", b"", nx=True, px=int(LEASE * 1000)) or time.monotonic() > until:
+            _build(redis, key)
+        else:
+            time.sleep(POLL)
+
+
+def _merged(lines: Iterable[Leader], limit: int, me: Leader | None, rank: int) -> Standings:
+    """Return these lines with the reader's as of now. Who is worth the same shares a rank; the older account comes first."""
+    own = [me] if me else []
+    others = [line for line in lines if line.user_id and line.user_id != (me.user_id if me else 0)]
+    ranked: list[Leader] = []
+    for line in sorted(others + own, key=lambda leader: (-leader.worth, leader.user_id))[:limit]:
+        same = ranked and ranked[-1].worth == line.worth
+        ranked.append(line._replace(rank=ranked[-1].rank if same else len(ranked) + 1))
+    within = next((line for line in ranked if me and line.user_id == me.user_id), None)
+    return Standings(ranked, within or (me._replace(rank=rank) if me else None))
+
+
+def _key(redis: GuardedRedis) -> str:
+    keys = token_keys(settings.CACHE_SPACE, EVENTS)
+    tokens = complete(redis, keys, bytes_of(redis.mget(keys)))
+    return f"{settings.CACHE_SPACE}:{settings.CACHE_RELEASE}:{NAME}:{b''.join(tokens).hex()}"
+
+
+def _build(redis: GuardedRedis, key: str) -> None:
+    """Count all traders once, and put the set in its place as a whole."""
+    started = time.perf_counter()
+    scores = {_member(leader): _cents(leader.worth) for leader in selectors.leaders(None)}
+    stats.note(NAME, loads=1, load_us=int((time.perf_counter() - started) * 1e6))
+    with redis.pipeline(transaction=True) as pipe:
+        pipe.delete(key)
+        pipe.zadd(key, {NOBODY: "-inf"})
+        for some in batched(scores.items(), AT_ONCE):
+            pipe.zadd(key, dict(some))
+        pipe.expire(key, TTL)
+        pipe.delete(f"{key}:lease")
+        pipe.execute()
+
+
+def _leader(line: tuple[bytes, float]) -> Leader:
+    """Return a member and its score as a line without a rank."""
+    user_id, _, username = line[0].decode().partition(":")
+    worth = Decimal(int(line[1])).scaleb(-2) if user_id != "0" else Decimal(0)
+    return Leader(0, int(user_id), username, worth)
+
+
+def _member(leader: Leader) -> str:
+    return f"{leader.user_id}:{leader.username}"
+
+
+def _cents(worth: Decimal) -> int:
+    return int(worth.scaleb(2))
