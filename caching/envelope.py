@@ -10,6 +10,7 @@ from caching.shapes import plain
 
 THRESHOLD = 8192  # bytes; smaller values cost more time to compress than their bytes cost to send
 JSON, BYTES, ABSENT = b"j", b"b", b"-"
+GZIP = b"\x1f\x8b"  # how compressed bytes begin: once is enough
 SMALL, LARGE = b"\x01", b"\x02"  # as it is, compressed
 
 
@@ -37,7 +38,7 @@ def value_of(payload: bytes) -> Any:
 
 def seal(tokens: Sequence[bytes], payload: bytes) -> bytes:
     """Return what to store."""
-    large = len(payload) > THRESHOLD
+    large = len(payload) > THRESHOLD and not payload.startswith(BYTES + GZIP)
     return b"".join((LARGE if large else SMALL, *tokens, zlib.compress(payload, 1) if large else payload))
 
 

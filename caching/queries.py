@@ -1,13 +1,15 @@
 """Every cached read of the site, one row each: what it is called, what loads it, how long it is kept, what makes it stale.
 
 Three kinds: what selectors return; fragments, which are rendered of it for everybody alike; and whole pages for visitors
-without a session, rendered by the view. README's table is made of these rows: `manage.py cache_stats --table`.
+without a session, rendered by the view. README's table is made of these rows by `manage.py cache_stats --table`.
 """
+
+from inspect import signature
 
 from caching import prices, standings
 from caching.events import ANALYTICS, CHARACTER, CREW, TRADER
 from caching.keys import any_of, one_of
-from caching.service import PAGES, READS, cached, page
+from caching.service import PAGES, READS, CachedRead, cached, page
 from characters import bounties, fragments
 from characters import selectors as characters
 from crews import fragments as crew_fragments
@@ -65,9 +67,22 @@ QUOTE_PAGE = page("QUOTE_PAGE", 5 * MINUTE, _quote_page)
 CREWS_PAGE = page("CREWS_PAGE", 5 * MINUTE, _crew_lists)
 CREW_PAGE = page("CREW_PAGE", 5 * MINUTE, _lists)
 COMPARE_PAGE = page("COMPARE_PAGE", 5 * MINUTE, _lists)
-LEADERS_PAGE = page("LEADERS_PAGE", 10, _leaders)
+LEADERS_PAGE = page("LEADERS_PAGE", 5, _leaders)
 
 
 def counted() -> tuple[str, ...]:
     """Return the names of all that is counted: the rows above, the sorted set and the hash."""
     return (*READS, *PAGES, standings.NAME, prices.NAME)
+
+
+def table() -> str:
+    """Return the rows as README shows them."""
+    lines = [_line(row) for row in (*READS.values(), *PAGES.values())]
+    return "\n".join(["| read | loaded by | kept | stale by |", "|---|---|---|---|", *lines])
+
+
+def _line(row: CachedRead) -> str:
+    names = [name for name, of in signature(row.stale_by).parameters.items() if of.kind is not of.VAR_POSITIONAL]
+    events = row.stale_by(*(f"<{name}>" for name in names))
+    by = "its view" if row.name in PAGES else f"`{row.load.__module__}.{row.load.__name__}`"
+    return f"| `{row.name}` | {by} | {row.ttl} s | {', '.join(events).replace('<pk>', '*id*')} |"

@@ -1,6 +1,7 @@
 """The relay: what triggers noted in cache_outbox becomes renewed tokens. It covers every write that sends no signal."""
 
 from collections.abc import Iterable
+from typing import Any
 
 from django.conf import settings
 from django.db import connections, transaction
@@ -12,6 +13,7 @@ from caching.tokens import renew, token_keys
 
 BATCH = 500
 # The row is gone only if the cache has acknowledged the renewal: whatever dies in between, it is told again.
+ROWS = "SELECT count(*), sum(xmin::text::bigint) FROM crew_analytics"  # another refresh left others behind
 TAKE = """
 DELETE FROM cache_outbox WHERE id IN (SELECT id FROM cache_outbox ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED)
 RETURNING kind, row_id, extract(epoch FROM clock_timestamp() - at) * 1000
@@ -30,6 +32,19 @@ def relay(using: str = "owner") -> list[float]:
             events = events_of((kind, row_id) for kind, row_id, _ in notes)
             renew(connection(), token_keys(settings.CACHE_SPACE, events))
     return [float(age) for _, _, age in notes]
+
+
+def see_refresh(last: tuple[Any, ...] | None, using: str = "owner") -> tuple[Any, ...]:
+    """Renew what crew_analytics makes stale if its rows are not those of `last`; return what to compare with next time.
+
+    A materialized view fires no trigger: this sees a REFRESH by hand. One query. Raises RedisError.
+    """
+    with connections[using].cursor() as cursor:
+        cursor.execute(ROWS)
+        rows: tuple[Any, ...] = cursor.fetchone()
+    if rows != last:
+        renew(connection(), token_keys(settings.CACHE_SPACE, raised_by("crew_analytics", None)))
+    return rows
 
 
 def events_of(notes: Iterable[tuple[str, int | None]]) -> list[str]:

@@ -18,7 +18,7 @@ from redis import RedisError
 
 from caching import stats
 from caching.client import GuardedRedis
-from caching.envelope import OddError, unseal
+from caching.envelope import GZIP, OddError, unseal
 from caching.keys import key_of, raised_by
 from caching.misses import Miss, Place, opened
 from caching.shapes import Reviver, reviver_of
@@ -54,12 +54,19 @@ def cached(name: str, load: Callable[..., Any], ttl: int, stale_by: Callable[...
 
 def page(name: str, ttl: int, stale_by: Callable[..., Sequence[str]]) -> CachedRead:
     """Declare a whole page, rendered by its view (caching/bodies.py). Its first argument is the site's own address."""
-    PAGES[name] = CachedRead(name, _by_its_view, ttl, stale_by, reviver_of(_by_its_view))
+    PAGES[name] = CachedRead(name, _by_its_view, ttl, stale_by, _compressed)
     return PAGES[name]
 
 
 def _by_its_view(*args: Any) -> bytes:
     raise NotImplementedError("A page is rendered by its view.")
+
+
+def _compressed(value: Any) -> bytes:
+    """Return the compressed body of a page. Raises TypeError for anything else."""
+    if not isinstance(value, bytes) or not value.startswith(GZIP):
+        raise TypeError(f"{type(value).__name__} is no body of a page.")
+    return value
 
 
 class CacheService:

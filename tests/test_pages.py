@@ -183,7 +183,8 @@ def order(client: Client, character: Character, **changed: str) -> HttpResponse:
 # --- what a page costs
 
 ANONYMOUS, SIGNED_IN = False, True
-COSTS = [  # address, who, statements with nothing cached: a test's transaction reads past the cache. tests/test_bodies.py has the warm ones
+# Address, who, statements with nothing cached: within a test's transaction reads go past the cache.
+COSTS = [
     ("/", ANONYMOUS, 2),
     ("/", SIGNED_IN, 3),
     ("/?sort=name&min_price=1&crew=1", ANONYMOUS, 2),

@@ -15,7 +15,7 @@ from django.db import connections
 from caching import queries
 from caching.models import Outbox
 from caching.service import connection, place_of
-from tests.factories import CharacterFactory, UserFactory
+from tests.factories import CharacterFactory, CrewFactory, UserFactory
 from trading.models import User
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -130,3 +130,15 @@ def test_two_workers_share_the_work(worker: Worker) -> None:
     assert queries.CHARACTER_DATA(zoro.pk)["name"] == "Zoro 19"
     other.communicate(timeout=10)
     assert (other.returncode, worker.poll()) == (0, None)
+
+
+@pytest.mark.parametrize("how", ["", "CONCURRENTLY"])
+def test_a_refresh_by_hand_is_seen(worker: Worker, how: str) -> None:
+    crew = CrewFactory()
+    CharacterFactory(crew=crew)
+    with connections["owner"].cursor() as cursor:
+        cursor.execute("REFRESH MATERIALIZED VIEW crew_analytics")
+        until(lambda: [numbers.crew_id for numbers in queries.CREW_ANALYTICS("cap")] == [crew.pk])
+        CharacterFactory(crew=crew)
+        cursor.execute(f"REFRESH MATERIALIZED VIEW {how} crew_analytics")
+    until(lambda: [numbers.member_count for numbers in queries.CREW_ANALYTICS("cap")] == [2])

@@ -1,12 +1,13 @@
 """`manage.py cache_stats`: how well each cached read does."""
 
+from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 from redis import RedisError
 
 from caching import stats
-from caching.queries import counted
+from caching.queries import counted, table
 from caching.server import state
 
 HEAD = f"{'read':<18}{'hits':>10}{'misses':>9}{'hit rate':>10}{'loads':>8}{'ms a load':>11}{'bytes':>9}{'waits':>7}{'past':>6}"
@@ -17,8 +18,15 @@ class Command(BaseCommand):
 
     help = "Show hits, misses, loads and waits of every cached read, and the memory of the cache."
 
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Take whether to print what there is instead."""
+        parser.add_argument("--table", action="store_true", help="print the table of cached reads as README has it")
+
     def handle(self, *args: Any, **options: Any) -> None:
         """Print. Raises CommandError when the cache does not answer."""
+        if options["table"]:
+            self.stdout.write(table())
+            return
         try:
             counts, server = stats.totals(counted()), state()
         except RedisError as error:

@@ -14,12 +14,12 @@ from django.core.management.base import BaseCommand
 from django.db import Error, connections
 from redis import RedisError
 
-from caching.relay import forget_what_a_restart_revived, relay
+from caching.relay import forget_what_a_restart_revived, relay, see_refresh
 
 PAUSE = 0.02  # seconds between two looks into an empty outbox: how long a write that sends no signal is not seen
 TROUBLE = 0.5  # seconds between two tries while a server does not answer
 EXPIRY = 3600.0  # seconds between two looks for guests who stayed away
-ROUNDS = 50  # looks between two questions whether the cache was restarted
+ROUNDS = 50  # looks between two questions whether the cache was restarted, and whether crew_analytics was refreshed
 log = logging.getLogger(__name__)
 
 
@@ -42,11 +42,12 @@ class Command(BaseCommand):
         self.stdout.write("The worker relays what is written to the cache (Ctrl-C ends it)")
         self.stdout.flush()
         threading.Thread(target=_expire_guests, args=(ended,), daemon=True).start()
-        rounds, well = 0, True
+        rounds, well, seen = 0, True, None
         while not ended.is_set():
             try:
                 if rounds % ROUNDS == 0:
                     forget_what_a_restart_revived()
+                    seen = see_refresh(seen)
                 busy = bool(relay())
                 rounds, well = rounds + 1, True
             except (Error, RedisError) as error:

@@ -1,0 +1,82 @@
+"""/monitoring/cache/: what staff see of the cached reads."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from caching import client as guarded
+from caching import queries, stats
+from caching.breaker import Breaker
+from tests.factories import CharacterFactory, UserFactory
+from tests.test_pages import Page, get
+
+pytestmark = pytest.mark.django_db(transaction=True)
+PLACE = "/monitoring/cache/"
+
+
+@pytest.fixture
+def staff() -> Client:
+    """A browser of somebody on the staff."""
+    client = Client()
+    client.force_login(UserFactory(is_staff=True))
+    return client
+
+
+def figures(page: Page) -> dict[str, list[str]]:
+    """Return the cells of each row."""
+    cells, names = [cell.text for cell in page.find("td")], [head.text for head in page.find("th", scope="row")]
+    width = len(cells) // len(names)
+    return {name: cells[number * width : (number + 1) * width] for number, name in enumerate(names)}
+
+
+def test_staff_see_every_read_with_its_figures(staff: Client) -> None:
+    zoro = CharacterFactory(name="Zoro")
+    stats.flush()
+    for _ in range(4):
+        queries.QUOTE(zoro.pk)
+    page = get(staff, PLACE)
+    rows = figures(page)
+    assert list(rows) == list(queries.counted())
+    rate, _, hits, misses, past, loads, ms, size, waits = rows["QUOTE"]
+    assert (rate, hits, misses, past, loads, waits) == ("75.0 %", "3", "1", "0", "1", "0")
+    assert float(ms) > 0
+    assert int(size) > 100
+    assert rows["CREW_PROFILE"][0] == "–"
+    assert "closed" in page.text
+    assert " MB of " in page.text
+
+
+def test_each_row_has_a_bar_for_every_minute_with_reads(staff: Client) -> None:
+    queries.TOP_CHARACTERS(3)
+    queries.TOP_CHARACTERS(3)
+    (bar,) = get(staff, PLACE).find("rect", css="fill")
+    assert bar.attributes["x"] == str((stats.MINUTES - 1) * 4)  # now is on the right
+    assert float(bar.attributes["height"]) == 12.5  # half of 21, and 2 that are always there
+
+
+@pytest.mark.parametrize("who", [None, {"is_guest": True}, {}])
+def test_nobody_else_sees_it(who: dict[str, bool] | None) -> None:
+    client = Client()
+    if who is not None:
+        client.force_login(UserFactory(**who))
+    answer = client.get(PLACE)
+    assert answer.status_code == 302
+    assert answer["Location"].startswith("/admin/login/")
+
+
+def test_while_the_cache_is_away_the_page_says_so(staff: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    breaker = Breaker()
+    breaker.is_open = True
+    monkeypatch.setattr(guarded, "BREAKER", breaker)
+    page = get(staff, PLACE)
+    assert page.find("p", css="error")[0].attributes["data-code"] == "cache_away"
+    assert not page.find("table")
+
+
+def test_the_page_costs_the_same_however_much_is_cached(staff: Client, django_assert_num_queries: Callable[[int], Any]) -> None:
+    for number in range(1, 40):
+        queries.TOP_CHARACTERS(number)
+    with django_assert_num_queries(1):  # who it is; the outbox is asked as market_owner
+        staff.get(PLACE)
