@@ -12,8 +12,8 @@ from caching.service import connection
 from caching.tokens import renew, token_keys
 
 BATCH = 500
-# The row is gone only if the cache has acknowledged the renewal: whatever dies in between, it is told again.
 ROWS = "SELECT count(*), sum(xmin::text::bigint) FROM crew_analytics"  # another refresh left others behind
+# The row is gone only if the cache has acknowledged the renewal: whatever dies in between, it is told again.
 TAKE = """
 DELETE FROM cache_outbox WHERE id IN (SELECT id FROM cache_outbox ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED)
 RETURNING kind, row_id, extract(epoch FROM clock_timestamp() - at) * 1000

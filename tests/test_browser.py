@@ -40,7 +40,7 @@ STAFF = (
     "/admin/characters/character/add/", "/admin/crews/crew/", "/admin/crews/crew/1/change/", "/admin/trading/user/",
     "/admin/characters/import/add/", "/admin/crews/change/", "/admin/characters/character/1/history/",
     "/admin/characters/import/", "/admin/crews/crew/add/", "/admin/crews/crew/1/history/", "/admin/trading/user/1/change/",
-    "/admin/auth/group/",
+    "/admin/auth/group/", "/monitoring/cache/",
 )  # fmt: skip
 
 NOT_LOOKED_AT = {  # the route's name: why no page above is its

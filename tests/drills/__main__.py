@@ -22,9 +22,8 @@ def main() -> int:
         print(json.dumps([row._asdict() | {"holds": row.holds} for row in rows], indent=1))
     else:
         for row in rows:
-            print(
-                f"{'ok  ' if row.holds else 'UNMET'} {row.what}: {row.measured:.1f} {row.unit} (bar: <= {row.bar:g} {row.unit})"
-            )
+            bar = f"bar: {'>=' if row.at_least else '<='} {row.bar:g} {row.unit}"
+            print(f"{'ok  ' if row.holds else 'UNMET'} {row.what}: {row.measured:.1f} {row.unit} ({bar})")
         print(f"load average before: {busy:.2f} on {os.cpu_count()} cores")
     return 0 if all(row.holds for row in rows) else 1
 

@@ -11,7 +11,7 @@ from tests.browser import chromium, open_page
 from tests.drills.report import Row
 from tests.drills.start import Market
 
-BEFORE = "01663ed"  # One line to a running market
+BEFORE = "f0a7ed4"  # A market people use by choice
 SECRET = "a-long-way-to-laugh-tale"
 
 
