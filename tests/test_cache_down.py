@@ -16,7 +16,7 @@ from caching import client as guarded
 from caching import queries
 from caching.breaker import Breaker
 from caching.relay import forget_what_a_restart_revived, relay
-from caching.service import connection
+from caching.service import connection, place_of
 from characters.models import Character
 from tests.factories import CharacterFactory, UserFactory
 from tests.valkey import Valkey
@@ -98,6 +98,26 @@ def test_a_hung_cache_costs_one_time_out_and_no_more(valkey: Valkey, trader: Cli
     assert time.monotonic() - started < 10 * 0.1  # eleven time-outs would be more
     valkey.wake()
     until(closed)
+
+
+def test_a_read_opens_the_breaker_and_stays_behind_it(valkey: Valkey) -> None:
+    queries.TOP_CHARACTERS(3)
+    valkey.hang()
+    assert queries.TOP_CHARACTERS(3) == []
+    assert guarded.BREAKER.is_open
+    place = place_of(queries.TOP_CHARACTERS, (3,))
+    with pytest.raises(guarded.OpenError):
+        connection().ask(place.look)
+    assert guarded.BREAKER.opened == 1
+
+
+def test_a_read_after_a_restart_of_the_server_makes_its_connection_anew(valkey: Valkey) -> None:
+    queries.TOP_CHARACTERS(3)
+    valkey.kill()
+    valkey.start()
+    place = place_of(queries.TOP_CHARACTERS, (3,))
+    assert len(connection().ask(place.look)) == len(place.tokens) + 1
+    assert not guarded.BREAKER.opened
 
 
 def test_a_pipeline_opens_the_breaker_and_stays_behind_it(valkey: Valkey) -> None:

@@ -5,12 +5,13 @@ Interleavings are made by hand: a loader that has queried stops, and the writer 
 
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from django.db import connections, transaction
 
-from caching import queries
+from caching import queries, tokens
 from caching.relay import relay
 from caching.service import CachedRead, CacheService, connection, place_of
 from characters.models import Character
@@ -221,6 +222,17 @@ def test_what_a_transaction_has_not_committed_is_not_cached(zoro: Character) -> 
         assert queries.CHARACTER_DATA(zoro.pk)["name"] == "Zolo"
         transaction.set_rollback(True)
     assert queries.CHARACTER_DATA(zoro.pk)["name"] == "Zoro"
+
+
+def test_two_renewals_within_a_millisecond_are_two(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tokens, "time", SimpleNamespace(time_ns=lambda: 1_700_000_000 * 10**9))
+    redis, found = connection(), set()
+    for _ in range(50):
+        tokens.renew(redis, ["market:token:any character"])
+        token = redis.get("market:token:any character")
+        assert isinstance(token, bytes)
+        found.add(token[6:12])
+    assert len(found) == 50
 
 
 # --- what the cache loses

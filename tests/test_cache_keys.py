@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.db import connections
+from django.db import connections, transaction
 from django.http import Http404
 
 from caching import queries
@@ -138,3 +138,18 @@ def test_invalidate_character_cache_reaches_that_character_and_no_other(counted:
     row(1)
     row(2)
     assert loads == [1, 2, 1]
+
+
+@in_a_market
+def test_invalidate_character_cache_waits_for_the_commit(counted: tuple[CachedRead, list[int]]) -> None:
+    row, loads = counted
+    row(1)
+    with transaction.atomic():
+        CacheService.invalidate_character_cache(1)
+        transaction.set_rollback(True)
+    row(1)
+    assert loads == [1]
+    with transaction.atomic():
+        CacheService.invalidate_character_cache(1)
+    row(1)
+    assert loads == [1, 1]
