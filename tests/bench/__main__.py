@@ -8,7 +8,7 @@ import sys
 
 from tests.drills.report import Row
 
-NAMES = ("cache",)
+NAMES = ("cache", "pages")
 
 
 def main() -> int:
