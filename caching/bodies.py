@@ -15,7 +15,7 @@ from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest, HttpResponse, QueryDict
-from django.utils.cache import get_conditional_response, patch_vary_headers
+from django.utils.cache import get_conditional_response
 
 from caching.service import CachedRead, CacheService
 
@@ -35,21 +35,19 @@ class Body:
     def __init__(self, compressed: bytes) -> None:
         self.compressed = compressed
         self.etag = f'W/"{blake2b(compressed, digest_size=12).hexdigest()}"'  # weak: it may be sent uncompressed
+        self._headers = {"ETag": self.etag, "Cache-Control": "no-cache", "Vary": "Accept-Encoding, Cookie"}
 
     def answer(self, request: HttpRequest) -> HttpResponse:
         """Answer with it, or with 304 to whom has it already. Everybody must ask again before he shows what he has kept."""
         response = self._response(request)
-        response["ETag"] = self.etag
-        response["Cache-Control"] = "no-cache"
-        patch_vary_headers(response, ("Accept-Encoding", "Cookie"))
         if "HTTP_IF_NONE_MATCH" in request.META:
             return get_conditional_response(request, etag=self.etag, response=response) or response
         return response
 
     def _response(self, request: HttpRequest) -> HttpResponse:
         if "gzip" in request.META.get("HTTP_ACCEPT_ENCODING", ""):
-            return HttpResponse(self.compressed, headers={"Content-Encoding": "gzip"})
-        return HttpResponse(gzip.decompress(self.compressed))
+            return HttpResponse(self.compressed, headers={**self._headers, "Content-Encoding": "gzip"})
+        return HttpResponse(gzip.decompress(self.compressed), headers=self._headers)
 
 
 class NotSharedError(Exception):
@@ -61,13 +59,15 @@ def shared(row: CachedRead, *fields: str) -> Callable[[View], View]:
 
     fields: the parameters of the address that the page depends on; with any other the view answers.
     """
+    known = frozenset(fields)
 
     def decorate(view: View) -> View:
         @wraps(view)
         def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-            if settings.SESSION_COOKIE_NAME in request.COOKIES or not set(request.GET).issubset(fields):
+            asked = request.GET.dict()
+            if settings.SESSION_COOKIE_NAME in request.COOKIES or not asked.keys() <= known:
                 return view(request, *args, **kwargs)
-            key = (f"{request.scheme}://{request.get_host()}", *kwargs.values(), *(request.GET.get(name) for name in fields))
+            key = (f"{request.scheme}://{request.get_host()}", *kwargs.values(), *map(asked.get, fields))
             try:
                 return _body(row, key, lambda: _render(view, request, args, kwargs)).answer(request)
             except NotSharedError:
@@ -89,7 +89,8 @@ def _body(row: CachedRead, key: tuple[Any, ...], render: Callable[[], bytes]) ->
     kept = _memory.get(place)
     if kept and kept[0] > now:
         return kept[1]
-    body = Body(CacheService.read(row, key, may_be_old=True, timeout=row.ttl, load=render))
+    compressed = CacheService.read(row, key, may_be_old=True, timeout=row.ttl, load=render)
+    body = kept[1] if kept and kept[1].compressed == compressed else Body(compressed)  # to name it takes longer
     if len(_memory) >= MOST:
         _memory.clear()
     _memory[place] = (now + MEMORY, body)

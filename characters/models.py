@@ -1,5 +1,6 @@
 """Characters, their market listing, and the history of their bounties."""
 
+from functools import lru_cache
 from typing import Any
 
 from django.contrib.postgres.fields import ArrayField
@@ -216,6 +217,7 @@ class Import(models.Model):
         return self.file_name
 
 
+@lru_cache(maxsize=4096)  # a board has fifty, and to make one costs what a row of it costs
 def character_url(pk: int, name: str) -> str:
     """Return the address of a character's quote page."""
     slug = slugify(name) or "-"

@@ -1,11 +1,10 @@
-"""Addresses of the market board, the quote pages and the drawings of characters."""
+"""Addresses of the quote pages and the drawings of characters."""
 
 from django.urls import path
 
 from characters import compare_views, poster_views, price_views, search_views, views
 
 urlpatterns = [
-    path("", views.board, name="board"),
     path("compare/", compare_views.compare, name="compare"),
     path("prices/", price_views.price_board, name="prices"),
     path("search/suggest/", search_views.suggest, name="suggest"),

@@ -1,5 +1,7 @@
 """Crews, and what their members add up to."""
 
+from functools import lru_cache
+
 from django.contrib.postgres.functions import TransactionNow
 from django.db import models
 from django.urls import reverse
@@ -79,6 +81,7 @@ class Change(models.Model):
         return f"change {self.pk} of {self.name}"
 
 
+@lru_cache(maxsize=1024)  # rows name their crew: few addresses, made often
 def crew_url(pk: int, name: str) -> str:
     """Return the address of a crew's page."""
     return reverse("crew", args=(pk, slugify(name) or "-"))

@@ -22,10 +22,16 @@ NARROW = "\N{NARROW NO-BREAK SPACE}"
 def environment(**options: Any) -> jinja2.Environment:
     """Return Django's Jinja2 environment with our globals and filters."""
     env = jinja2.Environment(**options)  # noqa: S701  Django passes autoescape=True
-    env.globals.update(url=lambda name, *args: reverse(name, args=args), static=static)
+    env.globals.update(url=url, static=lru_cache(static))
     env.globals.update(face=small_face, mark=small_mark, draw=draw, poster_sheet=sheet, pen=PEN)
     env.filters.update(money=money, whole=whole, percent=percent, when=when, short=short, millions=millions)
     return env
+
+
+@lru_cache(maxsize=1024)
+def url(name: str, *args: Any) -> str:
+    """Return the address of a page: a head and a foot have a dozen, always the same."""
+    return reverse(name, args=args)
 
 
 def small_face(who: Any) -> Markup:
