@@ -26,7 +26,7 @@ from trading.selectors import Leader
 
 NAME, TTL = "STANDINGS", 10  # seconds
 EVENTS = (any_of("character"), any_of("trader"))
-NOBODY = "0:"  # keeps an empty leaderboard from looking like a lost one
+LAST = 2**31  # above every id
 AT_ONCE = 5000  # members a command
 
 
@@ -50,26 +50,52 @@ def standings(limit: int, me: Leader | None = None) -> Standings:
     return _merged(selectors.leaders(limit + 1), limit, me, selectors.rank_of(me.worth, me.user_id) if me else 0)
 
 
+class LostError(RedisError):
+    """The set was counted and is gone again, or whoever counts it does not end."""
+
+
 def _read(redis: GuardedRedis, limit: int, me: Leader | None) -> Standings:
-    """Ask the set, and count it first if it is gone; one counts, the others wait. Raises RedisError."""
+    """Ask the set, and count it first if it is gone; one counts, once, the others wait. Raises RedisError."""
     until, outcome = time.monotonic() + LEASE, "hits"
-    worth = _cents(me.worth) if me else 0
     while True:
         key = _key(redis)
-        with redis.pipeline(transaction=True) as pipe:  # at one moment: the set may be evicted between two commands
-            pipe.zscore(key, NOBODY)
-            pipe.zrevrange(key, 0, limit, withscores=True)
-            pipe.zcount(key, f"({worth}", "+inf")
-            pipe.zscore(key, _member(me) if me else NOBODY)
-            is_there, lines, above, mine = pipe.execute()
-        if is_there is not None:
+        found = _ask(redis, key, limit, me)
+        if found:
             stats.note(NAME, **{outcome: 1})
-            return _merged(map(_leader, lines), limit, me, above + 1 - (mine is not None and mine > worth))
+            return found
+        if time.monotonic() > until:
+            raise LostError
         outcome = "misses"
-        if redis.set(f"{key}:lease", b"", nx=True, px=int(LEASE * 1000)) or time.monotonic() > until:
+        if _claim(redis, key):
             _build(redis, key)
+            until = 0.0  # a cache that is too small for it is not filled again and again
         else:
             time.sleep(POLL)
+
+
+def _ask(redis: GuardedRedis, key: str, limit: int, me: Leader | None) -> Standings | None:
+    """Return what the set says, None if it is gone. One round trip."""
+    worth = _cents(me.worth) if me else 0
+    with redis.pipeline(transaction=True) as pipe:  # at one moment: the set may be evicted between two commands
+        pipe.zscore(key, NOBODY)
+        pipe.zrevrange(key, 0, limit, withscores=True)
+        pipe.zcount(key, f"({worth}", "+inf")
+        pipe.zscore(key, _member(me) if me else NOBODY)
+        is_there, lines, above, mine = pipe.execute()
+    if is_there is None:
+        return None
+    return _merged(map(_leader, lines), limit, me, above + 1 - (mine is not None and mine > worth))
+
+
+def _claim(redis: GuardedRedis, key: str) -> bool:
+    """Ask for the lease, then look again: who held it may have counted since we looked. Return whether it is ours to count."""
+    with redis.pipeline(transaction=True) as pipe:
+        pipe.set(_lease(key), b"", nx=True, px=int(LEASE * 1000))
+        pipe.exists(key)
+        mine, is_there = pipe.execute()
+    if mine and is_there:
+        redis.delete(_lease(key))
+    return bool(mine and not is_there)
 
 
 def _merged(lines: Iterable[Leader], limit: int, me: Leader | None, rank: int) -> Standings:
@@ -90,31 +116,41 @@ def _key(redis: GuardedRedis) -> str:
     return f"{settings.CACHE_SPACE}:{settings.CACHE_RELEASE}:{NAME}:{b''.join(tokens).hex()}"
 
 
+def _lease(key: str) -> str:
+    return f"{key}:lease"
+
+
 def _build(redis: GuardedRedis, key: str) -> None:
-    """Count all traders once, and put the set in its place as a whole."""
+    """Count all traders once, put the set in its place as a whole, and let go of the lease."""
     started = time.perf_counter()
-    scores = {_member(leader): _cents(leader.worth) for leader in selectors.leaders(None)}
-    stats.note(NAME, loads=1, load_us=int((time.perf_counter() - started) * 1e6))
-    with redis.pipeline(transaction=True) as pipe:
-        pipe.delete(key)
-        pipe.zadd(key, {NOBODY: "-inf"})
-        for some in batched(scores.items(), AT_ONCE):
-            pipe.zadd(key, dict(some))
-        pipe.expire(key, TTL)
-        pipe.delete(f"{key}:lease")
-        pipe.execute()
+    try:
+        scores = {_member(leader): _cents(leader.worth) for leader in selectors.leaders(None)}
+        stats.note(NAME, loads=1, load_us=int((time.perf_counter() - started) * 1e6))
+        with redis.pipeline(transaction=True) as pipe:
+            pipe.delete(key)
+            pipe.zadd(key, {NOBODY: "-inf"})
+            for some in batched(scores.items(), AT_ONCE):
+                pipe.zadd(key, dict(some))
+            pipe.expire(key, TTL)
+            pipe.execute()
+    finally:
+        redis.delete(_lease(key))
 
 
 def _leader(line: tuple[bytes, float]) -> Leader:
     """Return a member and its score as a line without a rank."""
-    user_id, _, username = line[0].decode().partition(":")
-    worth = Decimal(int(line[1])).scaleb(-2) if user_id != "0" else Decimal(0)
-    return Leader(0, int(user_id), username, worth)
+    backwards, _, username = line[0].decode().partition(":")
+    user_id = LAST - int(backwards)
+    return Leader(0, user_id, username, Decimal(int(line[1])).scaleb(-2) if user_id else Decimal(0))
 
 
 def _member(leader: Leader) -> str:
-    return f"{leader.user_id}:{leader.username}"
+    """Return the name of a line in the set: among equal worths it is read backwards, and the older account comes first."""
+    return f"{LAST - leader.user_id:010}:{leader.username}"
 
 
 def _cents(worth: Decimal) -> int:
     return int(worth.scaleb(2))
+
+
+NOBODY = _member(Leader(0, 0, "", Decimal(0)))  # keeps an empty leaderboard from looking like a lost one

@@ -4,13 +4,16 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from django.core.cache import caches  # noqa: TID251  tests start with an empty cache
+from django.conf import settings
+from django.core.cache import caches  # noqa: TID251  tests start with an empty cache, or with one of their own
 from django.db import connections
+from django.test import override_settings
 
 import sql
 from caching import bodies, client
 from caching.breaker import Breaker
 from onepiece_market import servers
+from tests.valkey import Valkey
 
 FLUSH = (
     "TRUNCATE users, crews, characters, order_flow, changes, imports, daily_counts, axes_accessattempt, auth_group,"
@@ -55,6 +58,23 @@ def _empty_cache(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     yield
     for cache in caches.all():
         cache.clear()
+
+
+@pytest.fixture
+def valkey(monkeypatch: pytest.MonkeyPatch) -> Iterator[Valkey]:
+    """Point both aliases at a private server, with a breaker that asks every 20 ms."""
+    server = Valkey()
+    own = {
+        name: {**config, "LOCATION": f"{server.url}?db={number}"}
+        for number, (name, config) in enumerate(settings.CACHES.items(), 1)
+    }
+    monkeypatch.setattr(client, "BREAKER", Breaker(pause=0.02))
+    try:
+        with override_settings(CACHES=own):
+            yield server
+    finally:
+        server.end()
+        caches.close_all()
 
 
 @pytest.fixture

@@ -2,19 +2,18 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 from django.conf import settings
-from django.core.cache import caches  # noqa: TID251  the aliases are pointed at a server of this test's own
-from django.test import Client, override_settings
+from django.core.cache import caches  # noqa: TID251  a restart is met with new connections
+from django.test import Client
 from django_redis import get_redis_connection
 from redis import RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from caching import client as guarded
 from caching import queries
-from caching.breaker import Breaker
 from caching.relay import forget_what_a_restart_revived, relay
 from caching.service import connection, place_of
 from characters.models import Character
@@ -25,23 +24,6 @@ pytestmark = [
     pytest.mark.django_db(transaction=True),
     pytest.mark.skipif(not settings.EMBEDDED_VALKEY, reason="starts the embedded Valkey's program"),
 ]
-
-
-@pytest.fixture
-def valkey(monkeypatch: pytest.MonkeyPatch) -> Iterator[Valkey]:
-    """Point both aliases at a private server, with a breaker that asks every 20 ms."""
-    server = Valkey()
-    own = {
-        name: {**config, "LOCATION": f"{server.url}?db={number}"}
-        for number, (name, config) in enumerate(settings.CACHES.items(), 1)
-    }
-    monkeypatch.setattr(guarded, "BREAKER", Breaker(pause=0.02))
-    try:
-        with override_settings(CACHES=own):
-            yield server
-    finally:
-        server.end()
-        caches.close_all()
 
 
 def until(condition: Callable[[], bool], seconds: float = 10) -> None:
