@@ -46,7 +46,12 @@ def prices(ids: Iterable[int]) -> dict[int, Decimal]:
 
 
 def write_through(ids: Iterable[int]) -> None:
-    """Store the prices of these characters anew. Call after their tokens were renewed, outside a transaction."""
+    """Store the prices of these characters anew. Call after their tokens were renewed.
+
+    Within a transaction of the site nothing is stored: it may hold what nobody else may see yet.
+    """
+    if transaction.get_connection().in_atomic_block:
+        return
     with suppress(RedisError):
         redis = connection()
         for some in batched(ids, MOST):
@@ -80,7 +85,7 @@ def _store(redis: GuardedRedis, ids: Sequence[int], tokens: Tokens) -> dict[int,
     texts = {pk: str(loaded[pk]).encode() if pk in loaded else NONE for pk in ids}
     with redis.pipeline(transaction=False) as pipe:
         pipe.hset(_key(), mapping={str(pk): tokens[pk] + text for pk, text in texts.items()})
-        pipe.expire(_key(), TTL)
+        pipe.expire(_key(), TTL, nx=True)  # not prolonged: nothing, and nobody who does not exist, is kept for longer
         pipe.execute()
     return texts
 
