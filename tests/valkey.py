@@ -1,10 +1,13 @@
-"""A private Valkey that can hang, die, come back, and come back with an old file."""
+"""A private Valkey that can hang, die, come back, and come back with an old file; and that of a market which is open."""
 
+import os
 import shutil
 import signal
 import subprocess
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +15,10 @@ import redis
 from django.conf import settings
 
 from onepiece_market import embedded
+from onepiece_market.embedded.processes import wait_for
+from onepiece_market.embedded.valkey import start_valkey
 
-CONF = settings.BASE_DIR / "deploy" / "redis" / "cache.conf"
+CONF = embedded.DEPLOY / "redis" / "cache.conf"
 
 
 class Valkey:
@@ -93,3 +98,38 @@ class Valkey:
             self.wake()
             self.kill()
         shutil.rmtree(self.folder)
+
+
+class Embedded:
+    """The embedded Valkey of one MARKET_HOME. Nothing restarts it by itself; the next command of an operator does."""
+
+    def __init__(self, home: Path) -> None:
+        self.place = embedded.layout(home)
+
+    def flush(self) -> None:
+        """Empty it, the copies of sessions, too."""
+        with redis.Redis(unix_socket_path=str(self.place.valkey_socket)) as client:
+            client.flushall()
+
+    @contextmanager
+    def killed(self) -> Iterator[None]:
+        """Kill it as a crash would; then start the same program on the same files, as every command of manage.py does."""
+        self._signal(signal.SIGKILL)
+        wait_for(lambda: embedded.valkey_pid(self.place) is None, "A killed server lives.")
+        yield
+        with embedded.alone(self.place):
+            start_valkey(self.place, lambda _: None)
+
+    @contextmanager
+    def hung(self) -> Iterator[None]:
+        """Stop it from answering; connections stay open."""
+        self._signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._signal(signal.SIGCONT)
+
+    def _signal(self, number: int) -> None:
+        pid = embedded.valkey_pid(self.place)
+        assert pid
+        os.kill(pid, number)
