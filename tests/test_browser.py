@@ -44,6 +44,7 @@ STAFF = (
 )  # fmt: skip
 
 NOT_LOOKED_AT = {  # the route's name: why no page above is its
+    "prices": "JSON for programs.",
     "suggest": "A fragment: it is looked at in the pages with a search box.",
     "preview": "A fragment: it is looked at in the quote page.",
     "trade": "An order is a POST: a refused one is looked at below.",
