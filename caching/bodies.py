@@ -50,6 +50,13 @@ class Body:
         return HttpResponse(gzip.decompress(self.compressed), headers=self._headers)
 
 
+class Nobody(HttpRequest):
+    """A request of nobody's, over what it was asked over: Django takes one that no server has made for http."""
+
+    def _get_scheme(self) -> str:
+        return str(self.META.get("wsgi.url_scheme", "http"))
+
+
 class NotSharedError(Exception):
     """The view answered with something that is not a whole page."""
 
@@ -99,7 +106,7 @@ def _body(row: CachedRead, key: tuple[Any, ...], render: Callable[[], bytes]) ->
 
 def _render(view: View, request: HttpRequest, args: Sequence[Any], kwargs: dict[str, Any]) -> bytes:
     """Return the compressed body of what the view answers to nobody. Raises NotSharedError, and what the view raises."""
-    nobody = HttpRequest()
+    nobody = Nobody()
     nobody.method, nobody.path, nobody.path_info = "GET", request.path, request.path_info
     nobody.META = {name: request.META[name] for name in TELLS if name in request.META}
     nobody.GET = QueryDict(request.GET.urlencode())

@@ -57,8 +57,8 @@ class LostError(RedisError):
 def _read(redis: GuardedRedis, limit: int, me: Leader | None) -> Standings:
     """Ask the set, and count it first if it is gone; one counts, once, the others wait. Raises RedisError."""
     until, outcome = time.monotonic() + LEASE, "hits"
+    key = _key(redis)  # once: prices that move while it is counted need not be in it, he asked before
     while True:
-        key = _key(redis)
         found = _ask(redis, key, limit, me)
         if found:
             stats.note(NAME, **{outcome: 1})

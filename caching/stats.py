@@ -69,7 +69,7 @@ def flush() -> None:
     with _lock:
         counted = {row: counts[:] for row, counts in _counts.items()}
         _counts.clear()
-    minute = _minute_key(int(time.time() // 60))
+    minute = _minute_key(this_minute())
     try:
         with get_redis_connection("default").pipeline(transaction=False) as pipe:
             for row, counts in counted.items():
@@ -93,7 +93,7 @@ def totals(rows: Iterable[str]) -> dict[str, Counts]:
 
 def by_minute(rows: Iterable[str]) -> dict[str, list[Counts]]:
     """Return the counts of the last 30 minutes, the present one last. One round trip. Raises RedisError."""
-    rows, now = list(rows), int(time.time() // 60)
+    rows, now = list(rows), this_minute()
     with get_redis_connection("default").pipeline(transaction=False) as pipe:
         for minute in range(now - MINUTES + 1, now + 1):
             pipe.hgetall(_minute_key(minute))
@@ -103,6 +103,11 @@ def by_minute(rows: Iterable[str]) -> dict[str, list[Counts]]:
 
 def _read(found: dict[bytes, bytes], rows: Iterable[str]) -> dict[str, Counts]:
     return {row: Counts(*[int(found.get(f"{row} {name}".encode(), 0)) for name in Counts._fields]) for row in rows}
+
+
+def this_minute() -> int:
+    """Return the minute that counts belong to now."""
+    return int(time.time() // 60)
 
 
 def _key() -> str:

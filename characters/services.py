@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connection
 
 from characters.loading import History, Problem, Table
 from characters.models import BountyEvent, Character
@@ -75,6 +75,7 @@ def restore_bounty(character: Character, amount: int | None) -> None:
     """Let a former bounty be true again: the news that replaced it is withdrawn. Locks the character's row."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT restore_bounty(%s, %s)", [character.pk, amount])
+    rows_written.send(Character, ids=[character.pk], using=DEFAULT_DB_ALIAS)
 
 
 def unknown_crews(table: Table, using: str, also: Iterable[str] = ()) -> list[Problem]:

@@ -18,6 +18,8 @@ from caching.relay import relay
 from caching.service import connection
 from caching.tokens import BYTES
 from characters.models import Character
+from characters.services import restore_bounty
+from crews.models import Crew
 from crews.services import refresh_crew_analytics
 from tests.factories import CharacterFactory, CrewFactory, UserFactory
 from tests.test_admin import change
@@ -147,6 +149,18 @@ def test_every_site_has_links_of_its_own(zoro: Character, settings: pytest.Fixtu
     assert b"localhost" not in other.content
 
 
+def test_a_site_behind_tls_links_to_itself_by_https(zoro: Character) -> None:
+    page = Client().get(place("/characters/{zoro}/zoro/", zoro), secure=True)
+    assert b'"https://testserver/' in page.content
+    assert b'"http://testserver' not in page.content
+
+
+def test_the_name_of_a_page_is_of_what_it_says_not_of_when_it_was_rendered(zoro: Character) -> None:
+    page = Client().get("/", headers={"accept-encoding": "gzip"})
+    assert page["ETag"].startswith('W/"')  # weak: compressed and plain bodies have the same
+    assert page.content[4:8] == bytes(4)  # gzip would note the time here
+
+
 # --- how old
 
 
@@ -162,6 +176,34 @@ def test_a_write_is_seen_once_it_is_renewed(zoro: Character, address: str) -> No
     Character.objects.filter(pk=zoro.pk).update(name="Zolo")
     relay()
     assert b"Zolo" in client.get(there, follow=True).content
+
+
+@pytest.mark.parametrize(
+    "address", ["/", "/?q=zoro", "/characters/{zoro}/zoro/", "/crews/{crew}/straw-hats/", "/compare/?a={zoro}"]
+)
+def test_a_crew_with_another_name_is_seen_wherever_its_members_are(zoro: Character, address: str) -> None:
+    client, there = Client(), place(address, zoro)
+    assert b"Mugiwara" not in client.get(there).content
+    crew = Crew.objects.get(pk=zoro.crew_id)
+    crew.name = "Mugiwara"
+    crew.save(update_fields=["name"])  # heard at once; that triggers wrote its members' search, only once it is relayed
+    assert b"Mugiwara" in client.get(there, follow=True).content
+
+
+def test_a_new_trader_is_on_the_leaderboard_at_once(zoro: Character) -> None:
+    assert b"usopp" not in Client().get("/leaderboard/").content
+    UserFactory(username="usopp")
+    assert b"usopp" in Client().get("/leaderboard/").content
+
+
+def test_a_bounty_that_is_taken_back_is_seen_at_once_by_who_did_it(zoro: Character) -> None:
+    staff = Client()
+    staff.force_login(UserFactory(is_staff=True, is_superuser=True))
+    assert "฿1,111,000,000" in staff.get("/").content.decode()
+    restore_bounty(zoro, 2_222_000_000)
+    page = staff.get("/").content.decode()
+    assert "฿2,222,000,000" in page
+    assert "฿1,111,000,000" not in page
 
 
 def test_a_process_keeps_a_body_for_its_time_and_no_longer(zoro: Character, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -213,6 +255,20 @@ def test_a_wrong_address_redirects_and_a_wrong_question_is_refused(zoro: Charact
         assert client.get(f"/characters/{zoro.pk}/zoro/?utm=1").status_code == 302
         assert client.get("/characters/999999/nobody/").status_code == 404
         assert client.get("/crews/?sort=odd").status_code == 400
+
+
+def test_what_is_shared_is_for_its_own_address_and_no_other(zoro: Character) -> None:
+    client = Client()
+    for right, wrong in [
+        ("/characters/{zoro}/zoro/", "/characters/{zoro}/zorro/"),
+        ("/characters/{zoro}/zoro/", "/characters/{zoro}/zoro/?utm=1"),
+        ("/crews/{crew}/straw-hats/", "/crews/{crew}/"),
+        ("/compare/?a={zoro}", "/compare/?a={zoro}&b_name=zoro"),
+    ]:
+        assert client.get(place(right, zoro)).status_code == 200
+        assert client.get(place(wrong, zoro)).status_code == 302, wrong
+    ticket = client.get(place("/characters/{zoro}/zoro/?action=buy&quantity=3", zoro))
+    assert (ticket.status_code, "ETag" in ticket.headers) == (200, False)
 
 
 def test_a_page_with_a_token_in_it_cannot_be_shared() -> None:

@@ -11,6 +11,7 @@ from django.test.utils import CaptureQueriesContext
 
 from caching import queries
 from caching.envelope import LARGE, SMALL, THRESHOLD, seal, unseal
+from caching.prices import prices
 from caching.relay import relay
 from caching.service import READS, CacheService, connection, place_of
 from characters.board import BoardQuery
@@ -208,6 +209,17 @@ def test_everything_that_is_stored_is_kept_for_a_time_only(arguments: Arguments)
 def test_a_timeout_of_the_callers_own_is_kept(loner: Character) -> None:
     CacheService.cache_character_data(loner.pk, timeout=7)
     assert 0 < connection().ttl(place_of(queries.CHARACTER_DATA, (loner.pk,)).key) <= 7
+
+
+@in_a_market
+def test_what_is_asked_for_keeps_nobodys_price_for_ever(loner: Character) -> None:
+    redis = connection()
+    prices([loner.pk])
+    (board,) = redis.keys("market:*:PRICES")
+    redis.expire(board, 100)
+    prices([loner.pk + 1])
+    assert redis.hlen(board) == 2
+    assert 0 < redis.ttl(board) <= 100  # all of it ends when the first price in it does
 
 
 # --- what makes them stale
