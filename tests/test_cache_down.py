@@ -9,7 +9,9 @@ from django.conf import settings
 from django.core.cache import caches  # noqa: TID251  a restart is met with new connections
 from django.test import Client
 from django_redis import get_redis_connection
-from redis import RedisError
+from hiredis import pack_command
+from redis import ConnectionPool, RedisError
+from redis.exceptions import MaxConnectionsError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from caching import client as guarded
@@ -110,6 +112,18 @@ def test_a_pipeline_opens_the_breaker_and_stays_behind_it(valkey: Valkey) -> Non
     assert guarded.BREAKER.is_open
     with pytest.raises(guarded.OpenError):
         connection().pipeline().ping().execute()
+
+
+def test_a_process_that_is_busy_does_not_take_the_cache_for_lost(valkey: Valkey) -> None:
+    pool = ConnectionPool.from_url(valkey.url, max_connections=1)
+    taken = pool.get_connection()
+    busy = guarded.GuardedRedis(connection_pool=pool)
+    for ask in (busy.ping, busy.pipeline().ping().execute, lambda: busy.ask(pack_command(("PING",)))):
+        with pytest.raises(MaxConnectionsError):
+            ask()
+    assert not guarded.BREAKER.is_open
+    pool.release(taken)
+    assert busy.ping()
 
 
 def test_a_logout_while_the_cache_is_away_stays_a_logout(valkey: Valkey) -> None:

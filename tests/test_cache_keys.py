@@ -2,16 +2,19 @@
 
 from collections.abc import Callable
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.db import connections, transaction
 from django.http import Http404
 
 from caching import queries
 from caching.relay import relay
-from caching.service import READS, CachedRead, CacheService
+from caching.service import READS, CachedRead, CacheService, place_of
 from characters.models import Character
+from onepiece_market.releases import release
 from tests.factories import CharacterFactory
 
 key = CacheService.get_cache_key
@@ -57,6 +60,22 @@ def test_what_people_type_is_hashed(text: str) -> None:
 def test_what_has_no_place_in_a_key_is_refused(odd: object) -> None:
     with pytest.raises(TypeError, match="cannot be part of a cache key"):
         key("read", odd)
+
+
+def test_every_release_has_keys_of_its_own_and_types_do_not_mix() -> None:
+    key = place_of(queries.CHARACTER_DATA, (1,)).key
+    assert key == f"{settings.CACHE_SPACE}:{settings.CACHE_RELEASE}:CHARACTER_DATA:1"
+    assert place_of(queries.CHARACTER_DATA, (True,)).key != key
+
+
+@pytest.mark.parametrize("changed", ["caching/a.py", "crews/jinja2/b.html", "trading/deep/c.svg"])
+def test_code_and_templates_that_shape_values_make_a_release(tmp_path: Path, changed: str) -> None:
+    before = release(tmp_path)
+    (tmp_path / changed).parent.mkdir(parents=True)
+    (tmp_path / changed).write_text("one")
+    once = release(tmp_path)
+    (tmp_path / changed).write_text("two")
+    assert len({before, once, release(tmp_path)}) == 3
 
 
 # --- who is not there

@@ -3,14 +3,19 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from django.http import Http404
 
-from caching import misses, queries
+from caching import misses, queries, stats
 from caching.flights import Flights
+from caching.keys import any_of
 from caching.service import CachedRead, CacheService, connection, place_of
+from caching.standings import standings
+from tests.factories import UserFactory
+from trading.selectors import Leader
 
 pytestmark = pytest.mark.django_db(transaction=True)
 PK = 1
@@ -109,6 +114,58 @@ def test_processes_that_miss_at_once_make_one_load(row: CachedRead, loader: Load
     loader.go.set()
     assert crowd.comes_home() == [1] * 20
     assert loader.begun == [1]
+
+
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_who_waits_is_counted(
+    row: CachedRead, loader: Loader, crowd: Crowd, elsewhere: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if elsewhere:
+        monkeypatch.setattr(misses, "_flights", NoFlights())
+    stats._counts.clear()
+    crowd.sends(lambda: row(PK))
+    until(lambda: bool(loader.begun))
+    crowd.sends(lambda: row(PK), 3)
+    until(lambda: stats.totals([row.name])[row.name].waits == 3)
+    loader.go.set()
+    crowd.comes_home()
+    counts = stats.totals([row.name])[row.name]
+    assert (counts.hits, counts.misses, counts.waits, counts.loads) == (0, 4, 3, 1)
+
+
+def test_a_write_between_the_look_and_the_lease_makes_nobody_wait(
+    row: CachedRead, loader: Loader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loader.go.set()
+    claim, leases = misses.Miss._claim, list[str]()
+
+    def written_meanwhile(self: misses.Miss, lease: str) -> Any:
+        leases.append(lease)
+        if len(leases) == 1:
+            CacheService.renew([f"character {PK}"])
+        return claim(self, lease)
+
+    monkeypatch.setattr(misses.Miss, "_claim", written_meanwhile)
+    assert row(PK) == 1
+    assert len(set(leases)) == len(leases) == 2  # another lease, under the tokens that stand now
+    assert row(PK) == 1
+    assert loader.begun == [1]
+
+
+def test_prices_that_move_while_the_leaderboard_is_counted_do_not_make_it_count_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    nami, counts = UserFactory(username="nami"), list[int]()
+
+    def leaders(limit: int | None) -> list[Leader]:
+        counts.append(1)
+        if len(counts) < 5:
+            CacheService.renew([any_of("character")])
+        return [Leader(1, nami.pk, "nami", Decimal(100_000))]
+
+    monkeypatch.setattr("trading.selectors.leaders", leaders)
+    assert [line.username for line in standings(10).leaders] == ["nami"]
+    assert counts == [1]
 
 
 def test_a_process_that_dies_while_it_loads_blocks_the_others_for_its_lease(

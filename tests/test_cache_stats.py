@@ -8,7 +8,9 @@ from django.db import transaction
 from django.http import Http404
 from redis import ConnectionError as RedisConnectionError
 
+from caching import client as guarded
 from caching import queries, stats
+from caching.breaker import Breaker
 from caching.service import READS
 from tests.factories import CharacterFactory
 
@@ -82,3 +84,16 @@ def test_without_the_cache_the_command_says_so_in_a_sentence(monkeypatch: pytest
     monkeypatch.setattr(stats, "get_redis_connection", _away)
     with pytest.raises(CommandError, match="Pages are served from PostgreSQL meanwhile"):
         call_command("cache_stats", stdout=StringIO())
+
+
+def test_a_read_without_the_cache_is_counted_as_past_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = Breaker()
+    opened.is_open = True
+    with monkeypatch.context() as away:
+        away.setattr(guarded, "BREAKER", opened)
+        for _ in range(2):
+            queries.TOP_CHARACTERS(3)
+    queries.TOP_CHARACTERS(3)
+    counts = stats.totals(READS)["TOP_CHARACTERS"]
+    assert counts[:3] == (0, 1, 2)
+    assert counts.rate == 0

@@ -16,6 +16,7 @@ from caching import queries
 from caching.models import Outbox
 from caching.service import connection, place_of
 from tests.factories import CharacterFactory, CrewFactory, UserFactory
+from tests.valkey import Valkey
 from trading.models import User
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -33,17 +34,20 @@ call_command("run_worker", *sys.argv[2:])
 Worker = subprocess.Popen[str]
 
 
-def start(*arguments: str) -> Worker:
+def start(*arguments: str, cache: Valkey | None = None) -> Worker:
     """Start a worker, wait until it has looked at the cache."""
     name = connections["owner"].settings_dict["NAME"]
     place = {"MARKET_HOME": str(settings.MARKET_HOME), "DJANGO_SETTINGS_MODULE": "onepiece_market.settings"}
+    if cache:
+        place["REDIS_URL"] = cache.url
     worker = subprocess.Popen(
         [sys.executable, "-c", PROGRAM, name, *arguments], cwd=settings.BASE_DIR, env=os.environ | place,
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     )  # fmt: skip
     assert worker.stdout
     assert "relays" in worker.stdout.readline()
-    until(lambda: bool(connection().exists("market:run")))
+    redis = cache.client(1) if cache else connection()
+    until(lambda: bool(redis.exists("market:run")))
     return worker
 
 
@@ -142,3 +146,22 @@ def test_a_refresh_by_hand_is_seen(worker: Worker, how: str) -> None:
         CharacterFactory(crew=crew)
         cursor.execute(f"REFRESH MATERIALIZED VIEW {how} crew_analytics")
     until(lambda: [numbers.member_count for numbers in queries.CREW_ANALYTICS("cap")] == [2])
+
+
+@pytest.mark.skipif(not settings.EMBEDDED_VALKEY, reason="starts the embedded Valkey's program")
+def test_it_goes_on_after_the_cache_was_away(transactional_db: None) -> None:
+    valkey = Valkey()
+    worker = start("--until-stdin-closes", cache=valkey)
+    try:
+        until(lambda: not Outbox.objects.using("owner").exists())
+        valkey.kill()
+        CharacterFactory()
+        until(lambda: "The worker waits" in str(worker.stdout and worker.stdout.readline()))
+        assert Outbox.objects.using("owner").exists()
+        valkey.start()
+        until(lambda: not Outbox.objects.using("owner").exists())
+        assert worker.poll() is None
+    finally:
+        worker.kill()
+        worker.communicate()
+        valkey.end()
