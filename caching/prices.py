@@ -3,6 +3,7 @@
 Write-through: whoever renews a character's tokens stores its price anew (events.py). What is missing is loaded in one query.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from decimal import Decimal
@@ -22,6 +23,7 @@ from characters.selectors import prices_of
 NAME, TTL = "PRICES", 600  # seconds
 MOST = 100  # ids at once
 NONE = b"-"  # not on the market
+TEXT = re.compile(rb"-|[0-9]{1,15}(\.[0-9]{1,4})?")
 Tokens = dict[int, bytes]
 
 
@@ -67,12 +69,12 @@ def _tokens(redis: GuardedRedis, ids: Sequence[int]) -> Tokens:
 
 
 def _fresh(tokens: Tokens, stored: Sequence[bytes | None]) -> dict[int, bytes]:
-    """Return the texts that were stored under exactly these tokens."""
+    """Return the texts that were stored under exactly these tokens; what nobody here wrote is none."""
     size = 2 * BYTES
     return {
         pk: text[size:]
         for (pk, token), text in zip(tokens.items(), stored, strict=True)
-        if text is not None and text[:size] == token
+        if text is not None and text[:size] == token and TEXT.fullmatch(text[size:])
     }
 
 

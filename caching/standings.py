@@ -5,6 +5,8 @@ names make it stale at once. A trade does not: the set is at most TTL seconds ol
 he is worth now.
 """
 
+import math
+import secrets
 import time
 from collections.abc import Iterable
 from decimal import Decimal
@@ -27,7 +29,7 @@ from trading.selectors import Leader
 NAME, TTL = "STANDINGS", 10  # seconds
 EVENTS = (any_of("character"), any_of("trader"))
 LAST = 2**31  # above every id
-AT_ONCE = 5000  # members a command
+AT_ONCE = 1000  # members a command
 
 
 class Standings(NamedTuple):
@@ -84,7 +86,12 @@ def _ask(redis: GuardedRedis, key: str, limit: int, me: Leader | None) -> Standi
         is_there, lines, above, mine = pipe.execute()
     if is_there is None:
         return None
-    return _merged(map(_leader, lines), limit, me, above + 1 - (mine is not None and mine > worth))
+    try:
+        leaders = [_leader(line) for line in lines]
+    except (ValueError, OverflowError):  # nobody here wrote that
+        redis.delete(key)
+        return None
+    return _merged(leaders, limit, me, above + 1 - (mine is not None and mine > worth))
 
 
 def _claim(redis: GuardedRedis, key: str) -> bool:
@@ -123,16 +130,18 @@ def _lease(key: str) -> str:
 def _build(redis: GuardedRedis, key: str) -> None:
     """Count all traders once, put the set in its place as a whole, and let go of the lease."""
     started = time.perf_counter()
+    building = f"{key}:{secrets.token_hex(8)}"
     try:
-        scores = {_member(leader): _cents(leader.worth) for leader in selectors.leaders(None)}
+        scores = {NOBODY: -math.inf} | {_member(leader): _cents(leader.worth) for leader in selectors.leaders(None)}
         stats.note(NAME, loads=1, load_us=int((time.perf_counter() - started) * 1e6))
-        with redis.pipeline(transaction=True) as pipe:
-            pipe.delete(key)
-            pipe.zadd(key, {NOBODY: "-inf"})
-            for some in batched(scores.items(), AT_ONCE):
-                pipe.zadd(key, dict(some))
-            pipe.expire(key, TTL)
-            pipe.execute()
+        for some in batched(scores.items(), AT_ONCE):  # in one transaction 100,000 would take longer than the time-out
+            with redis.pipeline(transaction=True) as pipe:
+                pipe.zadd(building, dict(some))
+                pipe.expire(building, TTL)
+                pipe.execute()
+        if redis.zcard(building) != len(scores):  # a part of it was evicted
+            raise LostError
+        redis.rename(building, key)
     finally:
         redis.delete(_lease(key))
 

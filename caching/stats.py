@@ -102,7 +102,12 @@ def by_minute(rows: Iterable[str]) -> dict[str, list[Counts]]:
 
 
 def _read(found: dict[bytes, bytes], rows: Iterable[str]) -> dict[str, Counts]:
-    return {row: Counts(*[int(found.get(f"{row} {name}".encode(), 0)) for name in Counts._fields]) for row in rows}
+    return {row: Counts(*[_number(found.get(f"{row} {name}".encode())) for name in Counts._fields]) for row in rows}
+
+
+def _number(text: bytes | None) -> int:
+    """Return a count; what nobody here wrote counts nothing."""
+    return int(text) if text and text.isdigit() else 0
 
 
 def this_minute() -> int:

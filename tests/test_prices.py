@@ -13,6 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from caching.prices import MOST, TTL, prices, write_through
 from caching.relay import relay
 from caching.service import connection
+from caching.tokens import BYTES
 from characters.models import BountyEvent, Character
 from tests.factories import CharacterFactory
 from tests.valkey import Valkey
@@ -166,3 +167,14 @@ def test_prices_are_answered_as_text_by_id(client: Client, zoro: Character) -> N
 def test_a_hundred_ids_are_answered(client: Client, zoro: Character) -> None:
     asked = "&".join(f"id={n}" for n in range(zoro.pk, zoro.pk + MOST))
     assert client.get(f"/prices/?{asked}").json() == {"prices": {str(zoro.pk): "100.00"}}
+
+
+@pytest.mark.parametrize("odd", [b"", b"NaN", b"Infinity", b"1e9", b"\xff", b"-1", b"12.34x"])
+def test_an_odd_price_is_loaded_anew(zoro: Character, odd: bytes) -> None:
+    expected = prices([zoro.pk])
+    (key,) = connection().keys("market:*:PRICES")
+    stored = connection().hget(key, str(zoro.pk))
+    assert isinstance(stored, bytes)
+    connection().hset(key, str(zoro.pk), stored[: 2 * BYTES] + odd)
+    assert prices([zoro.pk]) == expected
+    assert connection().hget(key, str(zoro.pk)) == stored

@@ -236,3 +236,31 @@ def test_a_hit_asks_postgresql_nothing(traders: list[User]) -> None:
     with CaptureQueriesContext(connections["default"]) as asked:
         standings(5, me)
     assert len(asked) == 0
+
+
+def test_a_set_of_many_is_made_in_steps_and_nothing_of_them_is_left(traders: list[User], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "AT_ONCE", 2)
+    assert standings(100).leaders == selectors.leaders(None)
+    (key,) = connection().keys(f"*:{NAME}:*")
+    assert connection().zcard(key) == len(WORTHS) + 1
+
+
+def test_a_set_that_is_evicted_in_part_while_it_is_made_is_shown_to_nobody(
+    traders: list[User], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def evicting(items: Any, size: int) -> Any:
+        some = list(items)
+        yield some[:5]
+        connection().delete(*connection().keys(f"*:{NAME}:*:????????????????"))  # what is being made, not its lease
+        yield some[5:]
+
+    monkeypatch.setattr(module, "batched", evicting)
+    assert standings(100).leaders == selectors.leaders(None)
+
+
+@pytest.mark.parametrize("odd", ["odd", "12:odd:name", "x:y"])
+def test_odd_members_are_no_traders(traders: list[User], odd: str) -> None:
+    standings(100)
+    (key,) = connection().keys(f"*:{NAME}:*")
+    connection().zadd(key, {odd: float("inf")})
+    assert standings(100).leaders == selectors.leaders(None)
