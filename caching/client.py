@@ -36,7 +36,7 @@ class GuardedRedis(Redis):
             raise
 
     def ask(self, packed: bytes) -> Any:
-        """Send one packed command, past redis-py's packing, retries and metrics: a third of a hit. Raises RedisError."""
+        """Send one packed command, past redis-py's packing, retries and metrics: most of a hit's own cost. Raises RedisError."""
         if BREAKER.is_open:
             raise OpenError
         try:
