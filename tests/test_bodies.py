@@ -12,7 +12,7 @@ from django.middleware.csrf import get_token
 from django.test import Client, RequestFactory
 from django.test.utils import CaptureQueriesContext
 
-from caching import bodies, queries
+from caching import bodies, misses, queries
 from caching.bodies import shared
 from caching.relay import relay
 from caching.service import connection
@@ -219,12 +219,10 @@ def test_a_process_keeps_a_body_for_its_time_and_no_longer(zoro: Character, monk
     assert b"Zolo" in client.get("/").content
 
 
-def test_a_process_and_the_cache_together_are_at_most_a_second_behind() -> None:
-    from caching import misses
-
-    original = 0.5
-    assert original + misses.OLD_MS / 1000 <= 1
-    assert b"MEMORY = 0.5 " in open(bodies.__file__, "rb").read()  # noqa: PTH123, SIM115  the tests set it to 0
+def test_a_process_and_the_cache_together_are_at_most_a_second_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()  # as the site has it, not as tests do
+    assert bodies.MEMORY > 0
+    assert bodies.MEMORY + misses.OLD_MS / 1000 <= 1
 
 
 def test_a_process_keeps_so_many_bodies_and_no_more(zoro: Character, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -231,7 +231,7 @@ def test_who_may_see_what_was_true_a_moment_ago_does_not_wait(
     assert row(PK, may_be_old=True) == 2
 
 
-def test_what_was_true_longer_ago_than_a_second_is_nobodys(
+def test_what_was_true_too_long_ago_is_nobodys(
     row: CachedRead, loader: Loader, crowd: Crowd, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(misses, "OLD_MS", 50)
