@@ -138,9 +138,12 @@ class Listing(models.Model):
     fundamental = models.DecimalField(max_digits=10, decimal_places=2)
     demand = models.BigIntegerField(db_default=0)  # micro-votes
     baseline = models.BigIntegerField(db_default=0)  # micro-votes
+    listed_price = models.DecimalField(max_digits=10, decimal_places=2, db_default=25)  # published until a tick moves it
     full_vote = models.IntegerField()  # shares
     shares_outstanding = models.BigIntegerField(db_default=1_000_000)
-    halted = models.BooleanField(db_default=False)
+    halted = models.BooleanField(db_default=False)  # by staff
+    awaits_bounty = models.BooleanField(db_default=False)  # news is announced that no tick has applied
+    cools_until = models.DateTimeField(null=True)  # demand bent the price too far within a day
     listed_at = models.DateTimeField(db_default=TransactionNow())
 
     class Meta:
@@ -153,6 +156,7 @@ class Listing(models.Model):
             models.CheckConstraint(condition=Q(full_vote__gte=1), name="listings_full_vote_check"),
             models.CheckConstraint(condition=Q(shares_outstanding__gte=1), name="listings_shares_outstanding_check"),
         )
+        indexes = (models.Index(fields=("character",), name="idx_listings_awaiting", condition=Q(awaits_bounty=True)),)
 
     def __str__(self) -> str:
         return f"listing of {self.character_id}"
@@ -167,13 +171,13 @@ class BountyEventQuerySet(models.QuerySet["BountyEvent"]):
 
 
 class BountyEvent(models.Model):
-    """A bounty became known. Adding one is the only way to change a listed character's bounty."""
+    """A bounty became known. Adding one is the only way to change a listed character's bounty: a tick applies it."""
 
     character = models.ForeignKey(Character, models.DB_CASCADE, db_index=False, related_name="bounty_events")
     amount = models.BigIntegerField(null=True, blank=True, validators=BOUNTY)  # NULL: nobody knows
     chapter = models.IntegerField(null=True, blank=True)  # NULL: to be confirmed
     effective_at = models.DateTimeField(db_default=TransactionNow())
-    applied_at = models.DateTimeField(null=True, editable=False)
+    applied_at = models.DateTimeField(null=True, editable=False)  # NULL: announced, and trade waits for the tick
     withdrawn_at = models.DateTimeField(null=True, editable=False)  # it was a mistake: pages leave it out
 
     objects = BountyEventQuerySet.as_manager()
@@ -191,6 +195,26 @@ class BountyEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.character_id}: {self.amount}"
+
+
+class PriceTick(models.Model):
+    """A published price: one row where a tick changed it or consumed votes for it. Partitioned by month."""
+
+    pk = models.CompositePrimaryKey("character_id", "ticked_at")
+    character = models.ForeignKey(Character, models.DB_CASCADE, db_index=False, related_name="price_ticks")
+    ticked_at = models.DateTimeField()
+    price = models.DecimalField(max_digits=10, decimal_places=2)
+    fundamental = models.DecimalField(max_digits=10, decimal_places=2)
+    demand = models.BigIntegerField()  # micro-votes, after this tick
+    votes = models.BigIntegerField()  # micro-votes that this tick consumed
+
+    class Meta:
+        db_table = "price_ticks"
+        managed = False
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"{self.character_id}: {self.price} at {self.ticked_at}"
 
 
 class Import(models.Model):

@@ -31,6 +31,11 @@ def replace(name: str, *, version: int) -> RunSQL:
     return RunSQL(read(name, version), again(read(name, version - 1)))
 
 
+def remove(name: str, *, version: int, drop: str) -> RunSQL:
+    """Return the operation that drops an object that nobody needs any more. Its reverse is its last version."""
+    return RunSQL(drop, read(name, version))
+
+
 def again(text: str) -> str:
     """Return the text such that it also runs where its functions and triggers exist: a version 1 says plainly CREATE."""
     return text.replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION").replace("CREATE TRIGGER", "CREATE OR REPLACE TRIGGER")

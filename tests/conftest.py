@@ -17,7 +17,7 @@ from tests.valkey import Valkey
 
 FLUSH = (
     "TRUNCATE users, crews, characters, order_flow, changes, imports, daily_counts, axes_accessattempt, auth_group,"
-    " django_session RESTART IDENTITY CASCADE"
+    " django_session, market_ticks RESTART IDENTITY CASCADE"
 )
 FORGET = "TRUNCATE cache_outbox RESTART IDENTITY"  # after it: triggers note what the flush itself empties
 
@@ -45,6 +45,7 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[N
     assert connections["owner"].settings_dict["NAME"].startswith("test_"), "never touch the real database"
     with django_db_blocker.unblock(), connections["owner"].cursor() as cursor:
         cursor.execute("GRANT TRUNCATE ON ledger_entries, changes TO market_owner")
+        cursor.execute("UPDATE market_rules SET min_account_days = 0, min_trading_days = 0")  # as in `up`: everybody counts
     yield
     connections["default"].close()
 
@@ -86,9 +87,9 @@ def broken_trade(transactional_db: None) -> Iterator[Callable[[str, str], None]]
             cursor.execute(sql.again(text))
 
     def break_guard(guard: str, instead: str) -> None:
-        text = sql.read("functions/execute_trade", 2)
+        text = sql.read("functions/execute_trade_at")
         assert text.count(guard) == 1, guard
         run(text.replace(guard, instead))
 
     yield break_guard
-    run(sql.read("functions/execute_trade", 2))
+    run(sql.read("functions/execute_trade_at"))

@@ -27,28 +27,45 @@ OURS = "NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = x.oid AND d.classid 
 # (market_owner is a member of market_system, to hand functions over to it, and so may do what that role may.)
 EXECUTE = {
     "add_to_position(numeric[],text,integer,numeric)": ("market_owner",),
-    "apply_bounty_event()": ("market_system",),
+    "announce_bounty()": ("market_system",),
     "apply_projections()": ("market_system",),
     "bounty_fundamental(bigint)": ("market_owner", "market_app", "market_system"),
+    "bounty_told(integer,timestamp with time zone)": ("market_owner", "market_app", "market_system"),
+    "change_since(integer,numeric,timestamp with time zone)": ("market_owner", "market_app", "market_system"),
     "close_account(integer)": ("market_system", "market_app", "market_owner"),
+    "count_account_at(integer,timestamp with time zone)": ("market_system", "market_owner"),
+    "count_changed_user()": ("market_system",),
     "count_today(text,text,integer)": ("market_system", "market_app"),
+    "date_bounty()": ("market_owner",),
+    "delist_character(integer,numeric)": ("market_system", "market_owner"),
+    "demand_part(bigint)": ("market_owner", "market_app", "market_system"),
     "execute_trade(integer,integer,character varying,integer,numeric,uuid)": ("market_system", "market_app", "market_owner"),
+    "execute_trade_at(integer,integer,character varying,integer,numeric,uuid,timestamp with time zone)": (
+        "market_system",
+        "market_owner",
+    ),
+    "execute_trades(integer,jsonb)": ("market_system", "market_app", "market_owner"),
+    "execute_trades_at(integer,jsonb,timestamp with time zone)": ("market_system", "market_owner"),
     "full_vote(numeric)": ("market_owner", "market_app", "market_system"),
-    "leaderboard(integer)": ("market_system", "market_app", "market_owner"),
     "list_new_characters()": ("market_system",),
-    "move_bounty(integer,bigint)": ("market_system",),
+    "make_price_partitions(timestamp with time zone,timestamp with time zone)": ("market_owner",),
+    "market_price(numeric,bigint)": ("market_owner", "market_app", "market_system"),
     "market_user_id()": ("market_owner", "market_app"),
     "note_stale()": ("market_system",),
     "open_account(integer)": ("market_system", "market_app", "market_owner"),
+    "open_account_at(integer,timestamp with time zone)": ("market_system", "market_owner"),
     "position_of(text,integer,numeric)": ("market_owner",),
     "price_new_character()": ("market_owner",),
+    "ranked_traders(integer)": ("market_system", "market_app", "market_owner"),
     "rebuild_projections(timestamp with time zone)": ("market_owner",),
     "record_change()": ("market_system",),
     "record_gone()": ("market_system",),
     "record_new()": ("market_system",),
+    "recount_votes()": ("market_system",),
     "refresh_crew_analytics()": ("market_owner",),
     "refresh_crew_search()": ("market_owner",),
     "restore_bounty(integer,bigint)": ("market_system", "market_app", "market_owner"),
+    "refresh_weekly_changes(timestamp with time zone)": ("market_system", "market_owner"),
     "refuse_deleting_held()": ("market_system",),
     "refuse_deleting_trader()": ("market_system",),
     "search_characters(text,integer,integer,numeric,numeric,bigint,bigint)": ("market_owner", "market_app", "market_system"),
@@ -58,12 +75,18 @@ EXECUTE = {
     "search_sounds(text)": ("market_owner", "market_app", "market_system"),
     "set_character_search()": ("market_owner",),
     "trade_answer(text,text,uuid,numeric,integer,numeric,numeric,integer,boolean)": ("market_owner", "market_system"),
+    "tick_market()": ("market_system", "market_owner"),
+    "tick_market_at(timestamp with time zone)": ("market_system", "market_owner"),
     "update_character_timestamp()": ("market_owner",),
+    "vote_of(integer,integer,integer)": ("market_owner", "market_app", "market_system"),
+    "withdraw_bounty(integer)": ("market_system", "market_app", "market_owner"),
 }
 DEFINERS = {
-    "apply_bounty_event", "close_account", "count_today", "execute_trade", "leaderboard", "list_new_characters",
-    "move_bounty", "note_stale", "open_account", "record_change", "record_gone", "record_new", "refuse_deleting_held",
-    "refuse_deleting_trader", "restore_bounty",
+    "announce_bounty", "close_account", "count_account_at", "count_changed_user", "count_today", "delist_character",
+    "execute_trade", "execute_trade_at", "execute_trades", "list_new_characters", "note_stale", "open_account",
+    "open_account_at", "ranked_traders", "record_change", "record_gone", "record_new", "recount_votes",
+    "refresh_weekly_changes", "refuse_deleting_held", "refuse_deleting_trader", "restore_bounty", "tick_market",
+    "tick_market_at", "withdraw_bounty",
 }  # fmt: skip
 WITHOUT_ROW_SECURITY = {
     "django_admin_log": "what staff did, for staff: the admin shows all of it to whoever may see it",
@@ -79,6 +102,7 @@ UNWRITABLE = {  # and one column of each
     "listings": "fundamental",
     "price_ticks": "price",
     "market_rules": "kappa",
+    "market_ticks": "moved",
     "changes": "after",
     "cache_outbox": "kind",
 }
@@ -437,7 +461,8 @@ def test_opening_another_users_account_again_changes_nothing(traders: Traders) -
 @pytest.mark.django_db(transaction=True)
 def test_functions_that_are_not_the_sites_are_refused_to_it(traders: Traders) -> None:
     for call in (
-        "rebuild_projections()",
+        "ranked_traders(integer)": ("market_system", "market_app", "market_owner"),
+    "rebuild_projections()",
         "apply_projections()",
         "trade_answer('ok', '', NULL)",
         "add_to_position('{0,0}', 'buy', 1, 1)",
@@ -450,7 +475,7 @@ def test_the_public_view_and_the_leaderboard_need_nobody_bound_and_tell_no_posit
     assert column("SELECT attname FROM pg_attribute WHERE attrelid = 'crew_analytics'::regclass AND attname ~ 'user'") == []
     assert attempt("SELECT * FROM crew_analytics", None).endswith(" rows")
     with connections["default"].cursor() as cursor:
-        cursor.execute("SELECT * FROM leaderboard(10)")
+        cursor.execute("SELECT * FROM ranked_traders(10)")
         assert [c.name for c in cursor.description or ()] == ["rank", "user_id", "username", "worth"]
         assert len(cursor.fetchall()) == 2
 

@@ -4,6 +4,7 @@ Every table with a `user_id` is under row-level security: read it inside `as_use
 Only the SQL functions `open_account`, `execute_trade` and `close_account` write money; the ORM reads it.
 """
 
+from datetime import timedelta
 from typing import Any, ClassVar
 
 from django.contrib.auth.models import AbstractUser, UserManager
@@ -42,6 +43,7 @@ class User(AbstractUser):
     """A person who logs in. The money is in Account: the login row must not be the money row."""
 
     is_guest = models.BooleanField(db_default=False)  # has not signed up: no password, not ranked, closed after a week away
+    is_simulated = models.BooleanField(db_default=False)  # made by simulate_trading: marked wherever it is shown
     last_seen = models.DateField(db_default=TransactionNow())  # to the day: written at most once a day
 
     objects: ClassVar[TraderManager] = TraderManager()
@@ -79,6 +81,8 @@ class Account(models.Model):
     balance = models.DecimalField(max_digits=20, decimal_places=2)
     last_entry_at = models.DateTimeField()  # the ledger's order survives a clock that steps back
     closed_at = models.DateTimeField(null=True)  # nothing moves any more
+    is_counted = models.BooleanField(db_default=False)  # its votes weigh in prices: count_account_at decides
+    is_barred = models.BooleanField(db_default=False)  # staff or deactivated: does not trade
 
     class Meta:
         db_table = "accounts"
@@ -130,7 +134,7 @@ class LedgerEntry(models.Model):
     class Meta:
         db_table = "ledger_entries"
         constraints = (
-            models.CheckConstraint(condition=Q(kind__in=("opening", "buy", "sell")), name="ledger_entries_kind_check"),
+            models.CheckConstraint(condition=Q(kind__in=("opening", "buy", "sell", "delisting")), name="ledger_entries_kind_check"),
             models.CheckConstraint(condition=Q(quantity__gte=0), name="ledger_entries_quantity_check"),
             models.CheckConstraint(condition=Q(quantity_after__gte=0), name="ledger_entries_quantity_after_check"),
             models.CheckConstraint(
@@ -219,7 +223,10 @@ class MarketRules(models.Model):
     opening_balance = models.DecimalField(max_digits=20, decimal_places=2, db_default=100_000)
     min_account_days = models.IntegerField(db_default=7)
     min_trading_days = models.IntegerField(db_default=3)
+    breaker = models.FloatField(db_default=0.4)  # how far demand may bend ln P within 24 hours before trade stops
+    cooling = models.DurationField(db_default=timedelta(hours=1))  # for how long it stops
     is_halted = models.BooleanField(db_default=False)
+    halt_reason = models.CharField(max_length=200, blank=True, db_default="")
 
     class Meta:
         db_table = "market_rules"
@@ -228,8 +235,29 @@ class MarketRules(models.Model):
             models.CheckConstraint(condition=Q(commission__gte=0, commission__lt=1), name="market_rules_commission_check"),
             models.CheckConstraint(condition=Q(kappa__gte=0), name="market_rules_kappa_check"),
             models.CheckConstraint(condition=Q(position_cap__gte=1), name="market_rules_position_cap_check"),
+            models.CheckConstraint(condition=Q(breaker__gt=0), name="market_rules_breaker_check"),
+            models.CheckConstraint(
+                condition=Q(min_account_days__gte=0, min_trading_days__gte=0), name="market_rules_days_check"
+            ),
             _amount("opening_balance", "market_rules"),
         )
 
     def __str__(self) -> str:
         return "market rules"
+
+
+class MarketTick(models.Model):
+    """A tick: what it consumed and how many prices it moved. The market's clock."""
+
+    ticked_at = models.DateTimeField(primary_key=True)
+    flow_rows = models.IntegerField()
+    moved = models.IntegerField()  # prices
+    news = models.IntegerField()  # bounty events applied
+    took_ms = models.FloatField()
+
+    class Meta:
+        db_table = "market_ticks"
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"tick at {self.ticked_at}"

@@ -155,6 +155,7 @@ class Leader(NamedTuple):
     user_id: int
     username: str
     worth: Decimal
+    is_simulated: bool = False
 
 
 class Desk(NamedTuple):
@@ -224,14 +225,14 @@ def fees_paid(user_id: int) -> Decimal:
 def leaders(limit: int | None) -> list[Leader]:
     """Return the richest traders, rank 1 first; None: all of them. One query that adds up all; needs no bound user."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT rank, user_id, username, worth FROM leaderboard(%s)", [limit])
+        cursor.execute("SELECT rank, user_id, username, worth, is_simulated FROM ranked_traders(%s)", [limit])
         return [Leader(*row) for row in cursor.fetchall()]
 
 
 def rank_of(worth: Decimal, user_id: int) -> int:
     """Return the rank that this worth has among all others. One query that adds up all traders; needs no bound user."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT count(*) + 1 FROM leaderboard(NULL) WHERE worth > %s AND user_id <> %s", [worth, user_id])
+        cursor.execute("SELECT count(*) + 1 FROM ranked_traders(NULL) WHERE worth > %s AND user_id <> %s", [worth, user_id])
         (rank,) = cursor.fetchone()
     return int(rank)
 
