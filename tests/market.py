@@ -45,7 +45,8 @@ def vote_mismatches() -> list[tuple[Any, ...]]:
 def give_money(user: User, amount: int) -> User:
     """Let an account have begun with this much, in its ledger as well."""
     as_system(
-        "INSERT INTO ledger_entries (user_id, created_at, trade_id, quantity, quantity_after, kind, price, fee, amount, balance_after)"
+        "INSERT INTO ledger_entries"
+        " (user_id, created_at, trade_id, quantity, quantity_after, kind, price, fee, amount, balance_after)"
         " SELECT user_id, last_entry_at + interval '1 microsecond', gen_random_uuid(), 0, 0, 'opening', 0, 0, %s, balance + %s"
         " FROM accounts WHERE user_id = %s",
         amount, amount, user.pk,

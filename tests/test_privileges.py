@@ -461,8 +461,16 @@ def test_opening_another_users_account_again_changes_nothing(traders: Traders) -
 @pytest.mark.django_db(transaction=True)
 def test_functions_that_are_not_the_sites_are_refused_to_it(traders: Traders) -> None:
     for call in (
-        "ranked_traders(integer)": ("market_system", "market_app", "market_owner"),
-    "rebuild_projections()",
+        "rebuild_projections()",
+        "tick_market()",
+        "tick_market_at(now())",
+        "execute_trade_at(1, 1, 'buy', 1, NULL, NULL, now())",
+        "execute_trades_at(1, '[]', now())",
+        "open_account_at(1, now())",
+        "count_account_at(1, now())",
+        "delist_character(1, 1)",
+        "make_price_partitions(now(), now())",
+        "refresh_weekly_changes(now())",
         "apply_projections()",
         "trade_answer('ok', '', NULL)",
         "add_to_position('{0,0}', 'buy', 1, 1)",
@@ -476,7 +484,7 @@ def test_the_public_view_and_the_leaderboard_need_nobody_bound_and_tell_no_posit
     assert attempt("SELECT * FROM crew_analytics", None).endswith(" rows")
     with connections["default"].cursor() as cursor:
         cursor.execute("SELECT * FROM ranked_traders(10)")
-        assert [c.name for c in cursor.description or ()] == ["rank", "user_id", "username", "worth"]
+        assert [c.name for c in cursor.description or ()] == ["rank", "user_id", "username", "is_simulated", "worth"]
         assert len(cursor.fetchall()) == 2
 
 

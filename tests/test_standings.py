@@ -17,6 +17,7 @@ from caching.standings import NAME, TTL, standings
 from characters.models import BountyEvent, Character
 from tests.clients import in_threads
 from tests.factories import CharacterFactory, UserFactory
+from tests.market import tick
 from tests.money import trade_by_sql
 from tests.test_cache_down import until
 from tests.valkey import Valkey
@@ -181,6 +182,7 @@ def test_a_moved_price_is_seen_at_once(traders: list[User], zoro: Character) -> 
     buy(traders[0], zoro)
     before = worth_of(traders[0])
     BountyEvent.objects.create(character=zoro, amount=40_000_000, chapter=1)
+    tick()
     assert worth_of(traders[0]) == line_of(traders[0]).worth > before
 
 

@@ -134,7 +134,9 @@ class LedgerEntry(models.Model):
     class Meta:
         db_table = "ledger_entries"
         constraints = (
-            models.CheckConstraint(condition=Q(kind__in=("opening", "buy", "sell", "delisting")), name="ledger_entries_kind_check"),
+            models.CheckConstraint(
+                condition=Q(kind__in=("opening", "buy", "sell", "delisting")), name="ledger_entries_kind_check"
+            ),
             models.CheckConstraint(condition=Q(quantity__gte=0), name="ledger_entries_quantity_check"),
             models.CheckConstraint(condition=Q(quantity_after__gte=0), name="ledger_entries_quantity_after_check"),
             models.CheckConstraint(
@@ -236,9 +238,7 @@ class MarketRules(models.Model):
             models.CheckConstraint(condition=Q(kappa__gte=0), name="market_rules_kappa_check"),
             models.CheckConstraint(condition=Q(position_cap__gte=1), name="market_rules_position_cap_check"),
             models.CheckConstraint(condition=Q(breaker__gt=0), name="market_rules_breaker_check"),
-            models.CheckConstraint(
-                condition=Q(min_account_days__gte=0, min_trading_days__gte=0), name="market_rules_days_check"
-            ),
+            models.CheckConstraint(condition=Q(min_account_days__gte=0, min_trading_days__gte=0), name="market_rules_days_check"),
             _amount("opening_balance", "market_rules"),
         )
 

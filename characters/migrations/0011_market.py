@@ -36,9 +36,7 @@ class Migration(migrations.Migration):
         sql.create("functions/market_price", drop="DROP FUNCTION market_price;"),
         sql.create("functions/change_since", drop="DROP FUNCTION change_since;"),
         sql.create("functions/bounty_told", drop="DROP FUNCTION bounty_told;"),
-        sql.remove(
-            "triggers/apply_bounty_event", version=1, drop="DROP TRIGGER trigger_apply_bounty_event ON bounty_events;"
-        ),
+        sql.remove("triggers/apply_bounty_event", version=1, drop="DROP TRIGGER trigger_apply_bounty_event ON bounty_events;"),
         sql.remove("functions/apply_bounty_event", version=2, drop="DROP FUNCTION apply_bounty_event;"),
         sql.create("functions/date_bounty", drop="DROP FUNCTION date_bounty;"),
         sql.create("functions/announce_bounty", drop="DROP FUNCTION announce_bounty;"),
