@@ -198,8 +198,8 @@ COSTS = [
     ("/compare/?a={first}", ANONYMOUS, 2),
     ("/compare/?a={first}&b={second}", ANONYMOUS, 4),
     ("/compare/?a={first}&b={second}", SIGNED_IN, 5),
-    ("/crews/", ANONYMOUS, 1),
-    ("/crews/?sort=members", ANONYMOUS, 1),
+    ("/crews/", ANONYMOUS, 2),
+    ("/crews/?sort=members", ANONYMOUS, 2),
     ("/crews/{crew}/straw-hat-pirates/", ANONYMOUS, 5),
     ("/portfolio/", SIGNED_IN, 6),
     ("/history/", SIGNED_IN, 5),
@@ -719,6 +719,20 @@ def test_where_there_is_nothing_to_see_a_button_leads_on(client: Client, address
     page = get(client, address.format(last=last))
     (empty,) = page.find("div", css="empty")
     assert page.after(empty, "a", "button")[0].attributes["href"] == way
+
+
+@pytest.mark.parametrize(
+    ("who", "button", "way"),
+    [({"is_guest": True}, "Keep your account", "/signup/"), ({"is_staff": True}, "See the market", "/")],
+)
+def test_an_empty_leaderboard_asks_nobody_for_what_he_cannot_do(
+    client: Client, who: dict[str, bool], button: str, way: str
+) -> None:
+    client.force_login(UserFactory.create(**who))
+    page = get(client, "/leaderboard/")
+    (empty,) = page.find("div", css="empty")
+    link = page.after(empty, "a")[0]
+    assert (link.text, link.attributes["href"]) == (button, way)
 
 
 def test_an_empty_market_says_how_it_is_filled(client: Client) -> None:

@@ -7,6 +7,8 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from tests.drills.report import under_way
+
 MORE = 100_000
 FILL = """
 INSERT INTO characters (name, crew_id, description, bounty)
@@ -17,6 +19,7 @@ SELECT 'Pirate ' || n, (SELECT min(id) FROM crews) + n %% 20, 'Somebody at sea.'
 @contextmanager
 def market(more: int = MORE) -> Iterator[None]:
     """Make it, for this process and for those that it starts; throw it away at the end."""
+    under_way(f"a market of {MORE:,} characters more")
     home = tempfile.mkdtemp(prefix="bench")
     os.environ |= {"MARKET_HOME": home, "DJANGO_SETTINGS_MODULE": "onepiece_market.settings"}
     import django

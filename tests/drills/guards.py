@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.drills.report import Row
+from tests.drills.report import Row, under_way
 from tests.drills.start import HEAD
 
 
@@ -87,7 +87,7 @@ def run() -> list[Row]:
     everywhere = " ".join(sorted({name for guard in GUARDS for name in guard.tests.split()}))
     rows = [Row("tests that fail with every guard in place", _fails(tree, folder, everywhere), 0, "", [])]
     for guard in GUARDS:
-        print(f"     {guard.name} …", file=sys.stderr, flush=True)
+        under_way(guard.name)
         rows.append(Row(f"noticed when broken: {guard.name}", _without(guard, tree, folder), 1, "", [], at_least=True))
     shutil.rmtree(folder, ignore_errors=True)
     return rows
