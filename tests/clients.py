@@ -46,7 +46,9 @@ def all_at_once(calls: Iterable[Call]) -> list[dict[str, Any]]:
     return in_threads(client, waiting)
 
 
-def waits_then[R](first: Callable[["psycopg.Connection[Any]"], object], second: Callable[[], R]) -> tuple[Future[R], bool]:
+def waits_then[R](
+    first: Callable[["psycopg.Connection[Any]"], object], second: Callable[[], R], alias: str = "default"
+) -> tuple[Future[R], bool]:
     """Do the first without committing, then the second; return what became of it, and whether it waited for the commit."""
 
     def run() -> R:
@@ -56,7 +58,7 @@ def waits_then[R](first: Callable[["psycopg.Connection[Any]"], object], second: 
             connections.close_all()
 
     query = "SELECT count(*) FROM pg_stat_activity WHERE %s = ANY (pg_blocking_pids(pid))"
-    with connect() as one, connect("owner") as watcher, ThreadPoolExecutor(1) as pool:
+    with connect(alias) as one, connect("owner") as watcher, ThreadPoolExecutor(1) as pool:
         with one.transaction():
             first(one)
             answer, waited = pool.submit(run), False

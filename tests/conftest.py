@@ -1,6 +1,7 @@
 """Real servers, real roles: the site's code runs as market_app, migrations as market_owner."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -79,17 +80,26 @@ def valkey(monkeypatch: pytest.MonkeyPatch) -> Iterator[Valkey]:
 
 
 @pytest.fixture
-def broken_trade(transactional_db: None) -> Iterator[Callable[[str, str], None]]:
-    """Return a function that breaks a guard of execute_trade: the negative control of the test that it protects."""
+def broken(transactional_db: None) -> Iterator[Callable[..., None]]:
+    """Return a function that breaks a guard of a SQL function: the negative control of the test that it protects."""
+    whole: list[str] = []
 
     def run(text: str) -> None:
         with connections["owner"].cursor() as cursor:
             cursor.execute(sql.again(text))
 
-    def break_guard(guard: str, instead: str) -> None:
-        text = sql.read("functions/execute_trade_at")
+    def break_guard(name: str, guard: str, instead: str, version: int = 1) -> None:
+        text = sql.read(f"functions/{name}", version)
         assert text.count(guard) == 1, guard
+        whole.append(text)
         run(text.replace(guard, instead))
 
     yield break_guard
-    run(sql.read("functions/execute_trade_at"))
+    for text in whole:
+        run(text)
+
+
+@pytest.fixture
+def broken_trade(broken: Callable[..., None]) -> Callable[[str, str], None]:
+    """Return a function that breaks a guard of execute_trade."""
+    return partial(broken, "execute_trade_at")

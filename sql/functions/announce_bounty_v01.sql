@@ -14,12 +14,12 @@ BEGIN
     SELECT bounty INTO v_before FROM characters WHERE id = NEW.character_id FOR NO KEY UPDATE;
     SELECT * INTO v_listing FROM listings WHERE character_id = NEW.character_id;
     v_bounty := bounty_told(NEW.character_id, 'infinity');
-    IF v_listing.listed_at < now() AND (v_listing.awaits_bounty OR v_bounty IS DISTINCT FROM v_before) THEN
+    IF v_listing.listed_at <> now() AND (v_listing.awaits_bounty OR v_bounty IS DISTINCT FROM v_before) THEN
         UPDATE listings SET awaits_bounty = true WHERE character_id = NEW.character_id;
         RETURN NULL;
     END IF;
     UPDATE bounty_events SET applied_at = now() WHERE id = NEW.id;
-    IF v_listing.listed_at < now() THEN
+    IF v_listing.listed_at <> now() THEN
         RETURN NULL;
     END IF;
     UPDATE listings SET fundamental = bounty_fundamental(v_bounty), listed_price = bounty_fundamental(v_bounty),

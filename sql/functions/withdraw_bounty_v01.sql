@@ -1,5 +1,5 @@
 -- Take news of a bounty back. Before a tick has applied it nothing has moved, and the character trades again unless more news
--- waits; afterwards trade stops until a tick has applied what the other events tell. The record stays, pages leave it out.
+-- waits; where the others now tell another bounty, trade stops until a tick has applied it. The record stays, pages leave it out.
 -- Returns whether it was there to be withdrawn. For staff. Locks the character's row, then its listing.
 CREATE FUNCTION withdraw_bounty(p_event_id integer) RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, public, pg_temp AS $$
@@ -12,11 +12,11 @@ BEGIN
     IF NOT FOUND THEN
         RETURN false;
     END IF;
-    UPDATE listings SET awaits_bounty = v_event.applied_at IS NOT NULL OR EXISTS (
-        SELECT FROM bounty_events
-        WHERE character_id = v_event.character_id AND withdrawn_at IS NULL AND applied_at IS NULL
+    UPDATE listings l SET awaits_bounty = bounty_told(c.id, 'infinity') IS DISTINCT FROM c.bounty OR EXISTS (
+        SELECT FROM bounty_events WHERE character_id = c.id AND withdrawn_at IS NULL AND applied_at IS NULL
     )
-    WHERE character_id = v_event.character_id;
+    FROM characters c
+    WHERE c.id = v_event.character_id AND l.character_id = c.id;
     RETURN true;
 END;
 $$;
