@@ -21,13 +21,18 @@ def connect(alias: str = "default") -> "psycopg.Connection[Any]":
     return psycopg.connect(**{name: parameters[name] for name in names if parameters.get(name)}, autocommit=True)
 
 
-def send(connection: "psycopg.Connection[Any]", call: Call) -> dict[str, Any]:
-    """Bind the user and execute one trade, in one transaction."""
-    with connection.transaction():
-        connection.execute(f"SET LOCAL market.user_id = '{call[0]}'")
-        row = connection.execute(EXECUTE_TRADE, call).fetchone()
+def execute(connection: "psycopg.Connection[Any]", call: Call) -> dict[str, Any]:
+    """Bind the user and execute one trade, in the transaction that is open."""
+    connection.execute(f"SET LOCAL market.user_id = '{call[0]}'")
+    row = connection.execute(EXECUTE_TRADE, call).fetchone()
     answer: dict[str, Any] = json.loads(row[0], parse_float=Decimal) if row else {}
     return answer
+
+
+def send(connection: "psycopg.Connection[Any]", call: Call) -> dict[str, Any]:
+    """Bind the user and execute one trade, in a transaction of its own."""
+    with connection.transaction():
+        return execute(connection, call)
 
 
 def all_at_once(calls: Iterable[Call]) -> list[dict[str, Any]]:
