@@ -113,7 +113,9 @@ def test_guests_staff_and_who_is_gone_do_not_count(luffy: Character, change: dic
     assert vote_mismatches() == []
 
 
-@pytest.mark.parametrize(("change", "barred"), [({"is_guest": True}, False), ({"is_staff": True}, True), ({"is_active": False}, True)])
+@pytest.mark.parametrize(
+    ("change", "barred"), [({"is_guest": True}, False), ({"is_staff": True}, True), ({"is_active": False}, True)]
+)
 def test_staff_and_who_is_gone_do_not_trade_until_they_are_traders_again(
     luffy: Character, change: dict[str, bool], barred: bool
 ) -> None:
