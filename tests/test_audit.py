@@ -27,7 +27,7 @@ from crews.models import CrewAnalytics
 from tests.clients import connect
 from tests.factories import CharacterFactory, CrewFactory, UserFactory
 from tests.money import trade_by_sql
-from trading.audit import Difference, apply_rebuild, mismatches, rebuild
+from trading.audit import apply_rebuild, mismatches, rebuild
 from trading.models import LedgerEntry, MarketRules, User
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -269,7 +269,7 @@ def waiting_for_a_lock() -> bool:
     return bool(number)
 
 
-def in_a_thread(work: Callable[[], list[Difference]]) -> list[Difference]:
+def in_a_thread[T](work: Callable[[], T]) -> T:
     """Work on a connection of the thread's own."""
     try:
         return work()

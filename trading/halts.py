@@ -24,17 +24,17 @@ def state() -> State:
     return State(rules.is_halted, rules.halt_reason)
 
 
-def halt(reason: str) -> bool:
-    """Refuse trades from now on; return whether the market was open. One that was halted keeps its reason."""
-    return bool(MarketRules.objects.using(DB).filter(is_halted=False).update(is_halted=True, halt_reason=reason))
-
-
-def halt_by_staff(reason: str) -> State:
-    """Refuse trades from now on, for this reason; return how the market was."""
+def halt(reason: str) -> State:
+    """Refuse trades from now on, for this reason; return how the market was. Locks the rules."""
     with transaction.atomic(using=DB):
         rules = MarketRules.objects.using(DB).select_for_update(no_key=True).get()
         MarketRules.objects.using(DB).update(is_halted=True, halt_reason=reason)
     return State(rules.is_halted, rules.halt_reason)
+
+
+def halt_if_open(reason: str) -> bool:
+    """Refuse trades from now on; return whether the market was open. One that was halted keeps its reason."""
+    return bool(MarketRules.objects.using(DB).filter(is_halted=False).update(is_halted=True, halt_reason=reason))
 
 
 def reopen(reason: str = "") -> bool:
@@ -48,7 +48,6 @@ def halted(reason: str) -> Iterator[None]:
 
     Who halts it for another reason meanwhile keeps it halted.
     """
-    halted_here = halt(reason)
+    before = halt(reason)
     yield
-    if halted_here:
-        MarketRules.objects.using(DB).filter(halt_reason=reason).update(is_halted=False, halt_reason="")
+    MarketRules.objects.using(DB).filter(halt_reason=reason).update(is_halted=before.is_halted, halt_reason=before.reason)

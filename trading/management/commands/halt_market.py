@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from trading.halts import halt_by_staff
+from trading.halts import halt
 
 LONGEST = 200  # characters, as market_rules.halt_reason
 
@@ -24,6 +24,6 @@ class Command(BaseCommand):
         reason = options["reason"].strip()
         if not 0 < len(reason) <= LONGEST or "\0" in reason:
             raise CommandError(f"Give a reason of 1 to {LONGEST} characters. Nothing was changed.")
-        before = halt_by_staff(reason)
+        before = halt(reason)
         also = f" It was halted already: {before.reason or 'nobody said why'}." if before.is_halted else ""
         self.stdout.write(f"The market is halted: {reason}.{also}")

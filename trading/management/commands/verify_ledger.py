@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from trading.audit import count_entries, mismatches, named, vote_mismatches
-from trading.halts import halt, state
+from trading.halts import halt_if_open, state
 
 SHOWN = 20
 
@@ -43,6 +43,6 @@ def _halt(what: str) -> str:
     before = state()
     if before == (False, what):
         return f"Staff opened the market over them ({what})."
-    if halt(what):
+    if halt_if_open(what):
         return f"The market is halted ({what}). See rebuild_projections --apply, then open_market."
     return f"The market is halted already ({before.reason})."
