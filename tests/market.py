@@ -1,6 +1,8 @@
 """Ticking, and looking at the market past its privileges, for tests."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
@@ -8,7 +10,7 @@ from django.db import connections, transaction
 
 import sql
 from characters.models import Character, Listing
-from trading.models import User
+from trading.models import MarketRules, User
 
 
 def rule(statement: str, *parameters: object) -> list[tuple[Any, ...]]:
@@ -40,6 +42,18 @@ def demand_of(character: Character) -> int:
 def vote_mismatches() -> list[tuple[Any, ...]]:
     """Return where demand and pending flow differ from what counted accounts hold."""
     return rule(sql.read_probe("vote_mismatches"))
+
+
+@contextmanager
+def under_rules(**changed: object) -> Iterator[None]:
+    """Let the market have other rules for the block."""
+    rules = MarketRules.objects.using("owner")
+    before = rules.values(*changed).get()
+    rules.update(**changed)
+    try:
+        yield
+    finally:
+        rules.update(**before)
 
 
 def give_money(user: User, amount: int) -> User:

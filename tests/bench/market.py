@@ -17,18 +17,27 @@ SELECT 'Pirate ' || n, (SELECT min(id) FROM crews) + n %% 20, 'Somebody at sea.'
 @contextmanager
 def market() -> Iterator[None]:
     """Make it, for this process and for those that it starts; throw it away at the end."""
+    with empty_market():
+        _fill()
+        yield
+
+
+@contextmanager
+def empty_market() -> Iterator[None]:
+    """Make one without characters."""
     home = tempfile.mkdtemp(prefix="bench")
     os.environ |= {"MARKET_HOME": home, "DJANGO_SETTINGS_MODULE": "onepiece_market.settings"}
     import django
 
     django.setup()
+    from django.core.management import call_command
     from django.db import connections
 
     from onepiece_market import servers
 
     release = servers.ensure()
     try:
-        _fill()
+        call_command("migrate", verbosity=0)
         yield
     finally:
         connections.close_all()
@@ -42,7 +51,6 @@ def _fill() -> None:
 
     from caching.relay import forget_what_a_restart_revived, relay
 
-    call_command("migrate", verbosity=0)
     call_command("load_characters", stdout=io.StringIO())
     with connections["owner"].cursor() as cursor:
         for start in range(1, MORE + 1, 50_000):
