@@ -21,7 +21,14 @@ from trading.models import Account, MarketRules, User
 from trading.selectors import fee
 
 ALL = Decimal(-1)
-ACTS = (Decimal("0.34"), Decimal(1), Decimal(20), Decimal("-0.5"), ALL, Decimal(0))  # a part, a full vote, the cap, half, all, wait
+ACTS = (
+    Decimal("0.34"),
+    Decimal(1),
+    Decimal(20),
+    Decimal("-0.5"),
+    ALL,
+    Decimal(0),
+)  # a part, a full vote, the cap, half, all, wait
 FAR = 4_000_000  # net votes at which demand has done 99.86 % of what it can
 BATCH = 500  # statements' worth of rows
 NUMBERS = count(1)  # names are unique
@@ -45,7 +52,9 @@ class Plan(NamedTuple):
         return f"{where}: " + "; ".join(" ".join(f"{move:+.2f}" for move in moves) for moves in self.moves)
 
 
-WORLDS = tuple(World(Decimal(value), others) for value in ("10.00", "25.00", "1234.56", "3000000.00") for others in (0, FAR, -FAR))
+WORLDS = tuple(
+    World(Decimal(value), others) for value in ("10.00", "25.00", "1234.56", "3000000.00") for others in (0, FAR, -FAR)
+)
 EDGES = """
 WITH scanned AS (
     SELECT value, others, market_price(value, others) AS before, market_price(value, others + kappa) AS after
@@ -63,7 +72,7 @@ class Trial:
         self.plan, self.characters, self.rules = plan, characters, rules
         self.user_id, self.opening, self.cash = 0, Decimal(0), Decimal(0)
         self.held = dict.fromkeys(characters, 0)
-        self.best: Decimal | None = None
+        self.best = Decimal("-Infinity")
 
     def fund(self, user_id: int, opening: Decimal) -> None:
         """Give it an account."""
@@ -80,7 +89,7 @@ class Trial:
         """Note what it would have if it sold everything now, after fees, beyond what it began with."""
         values = [market.prices[pk] * quantity for pk, quantity in self.held.items() if quantity]
         gain = self.cash + sum(value - fee(value, self.rules.commission) for value in values) - self.opening
-        self.best = gain if self.best is None else max(self.best, gain)
+        self.best = max(self.best, gain)
 
     def _order(self, pk: int, act: Decimal, market: "Market") -> dict[str, object]:
         """Decide on one order, and take note of what it does."""

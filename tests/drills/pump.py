@@ -2,9 +2,13 @@
 
 import sys
 from secrets import randbelow
+from typing import TYPE_CHECKING
 
 from tests.bench.market import empty_market
 from tests.drills.report import Row
+
+if TYPE_CHECKING:
+    from tests.worlds import Plan
 
 LENGTH = 4  # of every small plan
 CONTROLS = (20_500, 25_000)  # micro-votes of a full vote that one account could pump with
@@ -33,10 +37,12 @@ def _control(kappa: int, seed: int) -> Row:
     with without_the_check(), under_rules(kappa=kappa):
         tried, gain, by = _try(every_plan(LENGTH - 1) + random_plans(200, seed))
     print(f"the best plan without the check, at {kappa:,} micro-votes: {by}", file=sys.stderr)
-    return Row(f"control: found without the check at {kappa:,} micro-votes, {tried:,} plans", gain, 0.01, "berries", [], at_least=True)
+    return Row(
+        f"control: found without the check at {kappa:,} micro-votes, {tried:,} plans", gain, 0.01, "berries", [], at_least=True
+    )
 
 
-def _try(plans: list) -> tuple[int, float, str]:
+def _try(plans: "list[Plan]") -> tuple[int, float, str]:
     from tests.worlds import try_out
 
     best = max(try_out(plans), key=lambda trial: trial.best)
