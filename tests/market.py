@@ -14,7 +14,7 @@ from django.db import connections, transaction
 import sql
 from characters.models import Character, Listing
 from tests.clients import connect
-from trading.models import User
+from trading.models import MarketRules, User
 
 BAND = math.log(3)
 BEGINNING, END = "2000-01-01", "2100-01-01"
@@ -88,6 +88,16 @@ def tick_mismatches() -> list[tuple[Any, ...]]:
         cursor.execute(sql.read_probe("tick_mismatches"), {"from": BEGINNING, "to": END})
         found: list[tuple[Any, ...]] = cursor.fetchall()
     return found
+@contextmanager
+def under_rules(**changed: object) -> Iterator[None]:
+    """Let the market have other rules for the block."""
+    rules = MarketRules.objects.using("owner")
+    before = rules.values(*changed).get()
+    rules.update(**changed)
+    try:
+        yield
+    finally:
+        rules.update(**before)
 
 
 def give_money(user: User, amount: int) -> User:

@@ -205,6 +205,8 @@ COSTS = [
     ("/history/", SIGNED_IN, 5),
     ("/leaderboard/", ANONYMOUS, 1),
     ("/leaderboard/", SIGNED_IN, 8),
+    ("/fair/", ANONYMOUS, 3),
+    ("/fair/", SIGNED_IN, 9),
     ("/prices/?id={first}&id={second}", ANONYMOUS, 1),
     ("/login/", ANONYMOUS, 0),
     ("/logout/", ANONYMOUS, 0),

@@ -19,19 +19,28 @@ SELECT 'Pirate ' || n, (SELECT min(id) FROM crews) + n %% 20, 'Somebody at sea.'
 @contextmanager
 def market(more: int = MORE) -> Iterator[None]:
     """Make it, for this process and for those that it starts; throw it away at the end."""
-    under_way(f"a market of {MORE:,} characters more")
+    with empty_market():
+        under_way(f"a market of {more:,} characters more")
+        _fill(more)
+        yield
+
+
+@contextmanager
+def empty_market() -> Iterator[None]:
+    """Make one without characters."""
     home = tempfile.mkdtemp(prefix="bench")
     os.environ |= {"MARKET_HOME": home, "DJANGO_SETTINGS_MODULE": "onepiece_market.settings"}
     import django
 
     django.setup()
+    from django.core.management import call_command
     from django.db import connections
 
     from onepiece_market import servers
 
     release = servers.ensure()
     try:
-        _fill(more)
+        call_command("migrate", verbosity=0)
         yield
     finally:
         connections.close_all()
@@ -54,7 +63,6 @@ def _fill(more: int) -> None:
 
     from caching.relay import forget_what_a_restart_revived, relay
 
-    call_command("migrate", verbosity=0)
     call_command("load_characters", stdout=io.StringIO())
     more_characters(1, more)
     forget_what_a_restart_revived()
