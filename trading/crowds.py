@@ -22,9 +22,9 @@ def market_of(rows: Iterable[tuple[Any, ...]], hours: int, traders: int, dice: r
     How much somebody is liked follows from his bounty and his crew, and from taste.
     """
     rows = list(rows)
-    crews = {crew: dice.lognormvariate(0, 0.5) for crew in sorted({crew or 0 for _, crew, *_ in rows})}
+    crews = {crew: dice.lognormvariate(0, 0.7) for crew in sorted({crew or 0 for _, crew, *_ in rows})}
     stocks = [
-        Stock(pk, crew, float(worth), vote, float(price), float(worth) ** 0.4 * crews[crew or 0] * dice.lognormvariate(0, 0.6))
+        Stock(pk, crew, float(worth), vote, float(price), float(worth) ** 0.5 * crews[crew or 0] * dice.lognormvariate(0, 0.9))
         for pk, crew, worth, vote, price in rows
     ]
     return Market(stocks, list(_surges(stocks, hours, traders, dice)))
@@ -55,9 +55,9 @@ def looks(trader: Trader, hour: int, clock: int, dice: random.Random) -> bool:
 
 
 def _surges(stocks: list[Stock], hours: int, traders: int, dice: random.Random) -> Iterator[Surge]:
-    """Yield who is talked of when: somebody new about every two days."""
+    """Yield who is talked of when: somebody new about every day."""
     weights = [stock.appeal for stock in stocks]
-    for _ in range(math.ceil(hours / (2 * DAY))):
+    for _ in range(math.ceil(hours / DAY)):
         begins = dice.randrange(hours)
         share = min(0.3, TALKED_OF / traders)
         yield Surge(dice.choices(stocks, weights)[0], begins, begins + dice.randint(12, 48), share)
