@@ -585,7 +585,7 @@ REFUSED = [
     ({"quantity": "ten"}, 422, "invalid_quantity"),
     ({"quantity": ""}, 422, "invalid_quantity"),
     ({"action": "steal"}, 422, "invalid_action"),
-    ({"price": "99.99"}, 409, "price_moved"),
+    ({"price": "99.50"}, 409, "price_moved"),
     ({"price": "NaN"}, 422, "invalid_price"),
     ({"trade_id": "7"}, 422, "invalid_trade_id"),
 ]
@@ -610,7 +610,7 @@ def test_a_refused_order_says_why_and_keeps_what_was_typed(
 
 def test_a_refused_order_can_be_sent_again_with_the_price_of_now(signed_in: Client, trader: User) -> None:
     character = CharacterFactory.create()
-    page = Page(order(signed_in, character, price="99.99", quantity="2"))
+    page = Page(order(signed_in, character, price="99.50", quantity="2"))
     assert signed_in.post(f"/characters/{character.pk}/trade/", page.fields("ticket")).status_code == 302
     assert held(trader) == {character.pk: 2}
 

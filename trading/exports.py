@@ -18,7 +18,10 @@ from trading.lockout import one_spelling
 from trading.models import Account, Holding, LedgerEntry, RecoveryCode, User, Watch
 
 BATCH = 2000
-PERSON = ("id", "username", "email", "first_name", "last_name", "is_guest", "is_staff", "date_joined", "last_login", "last_seen")
+PERSON = (
+    "id", "username", "email", "first_name", "last_name", "is_guest", "is_simulated", "is_staff", "date_joined", "last_login",
+    "last_seen",
+)  # fmt: skip
 ENTRY = (
     "created_at", "kind", "character_id", "quantity", "quantity_after", "price", "fee", "amount", "balance_after", "trade_id",
 )  # fmt: skip

@@ -93,7 +93,7 @@ class Portfolio(NamedTuple):
 
     @property
     def realised(self) -> Decimal:
-        """What sales have brought beyond what the shares had cost, after fees: no other movement changes cash + cost."""
+        """What sales and buy-backs have brought beyond what the shares had cost, after fees: nothing else changes cash + cost."""
         return self.cash + self.cost_basis - self.opening
 
     @property
