@@ -22,6 +22,7 @@ from characters.services import restore_bounty
 from crews.models import Crew
 from crews.services import refresh_crew_analytics
 from tests.factories import CharacterFactory, CrewFactory, UserFactory
+from tests.market import tick
 from tests.test_admin import change
 from trading.binding import as_user
 from trading.selectors import portfolio
@@ -201,6 +202,9 @@ def test_a_bounty_that_is_taken_back_is_seen_at_once_by_who_did_it(zoro: Charact
     staff.force_login(UserFactory(is_staff=True, is_superuser=True))
     assert "฿1,111,000,000" in staff.get("/").content.decode()
     restore_bounty(zoro, 2_222_000_000)
+    assert "฿2,222,000,000" in staff.get(zoro.get_absolute_url()).content.decode()
+    tick()
+    relay()
     page = staff.get("/").content.decode()
     assert "฿2,222,000,000" in page
     assert "฿1,111,000,000" not in page
