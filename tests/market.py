@@ -88,6 +88,8 @@ def tick_mismatches() -> list[tuple[Any, ...]]:
         cursor.execute(sql.read_probe("tick_mismatches"), {"from": BEGINNING, "to": END})
         found: list[tuple[Any, ...]] = cursor.fetchall()
     return found
+
+
 @contextmanager
 def under_rules(**changed: object) -> Iterator[None]:
     """Let the market have other rules for the block."""

@@ -234,7 +234,9 @@ def killed_in_the_middle(work: Callable[["psycopg.Connection[Any]"], object], ch
         with blocker.transaction():
             blocker.execute("SELECT FROM characters WHERE id = %s FOR UPDATE", [character.pk])
             running = pool.submit(work, victim)
-            while not running.done() and killer.execute(waits, [blocker.info.backend_pid, victim.info.backend_pid]).fetchone() != (1,):
+            while not running.done() and killer.execute(
+                waits, [blocker.info.backend_pid, victim.info.backend_pid]
+            ).fetchone() != (1,):
                 pass
             killer.execute("SELECT pg_terminate_backend(%s)", [victim.info.backend_pid])
             assert isinstance(running.exception(10), psycopg.OperationalError)

@@ -312,7 +312,9 @@ def test_nobody_can_log_in_as_one_of_them(sea: list[Character], client: Client) 
 
 def test_their_names_are_of_this_world_and_nobody_of_the_story() -> None:
     table = read_table(DATA / "characters.csv")
-    told = " ".join(str(value) for row in table.rows.values() for value in (row["name"], row["aliases"], row["epithet"])).casefold()
+    told = " ".join(
+        str(value) for row in table.rows.values() for value in (row["name"], row["aliases"], row["epithet"])
+    ).casefold()
     words = set(re.findall(r"\w+", told))
     assert not words & {part.casefold() for part in (*FIRST, *LAST)}
     assert {"luffy", "zoro"} <= words  # the control
