@@ -30,7 +30,7 @@ ACTS = (
     Decimal(0),
 )  # a part, a full vote, the cap, half, all, wait
 FAR = 4_000_000  # net votes at which demand has done 99.86 % of what it can
-BATCH = 500  # statements' worth of rows
+BATCH = 500  # rows in one statement
 NUMBERS = count(1)  # names are unique
 
 
