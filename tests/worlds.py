@@ -21,16 +21,9 @@ from trading.models import Account, MarketRules, User
 from trading.selectors import fee
 
 ALL = Decimal(-1)
-ACTS = (
-    Decimal("0.34"),
-    Decimal(1),
-    Decimal(20),
-    Decimal("-0.5"),
-    ALL,
-    Decimal(0),
-)  # a part, a full vote, the cap, half, all, wait
+ACTS = tuple(map(Decimal, ("0.34", "1", "20", "-0.5", "-1", "0")))  # a part, a full vote, the cap, half, all, wait
 FAR = 4_000_000  # net votes at which demand has done 99.86 % of what it can
-BATCH = 500  # statements' worth of rows
+BATCH = 500  # rows in one statement
 NUMBERS = count(1)  # names are unique
 
 
