@@ -220,13 +220,13 @@ def test_traders_beside_a_delisting_are_before_it_or_refused(luffy: Character) -
         codes = ["ok"]
         with connect() as connection:
             while codes[-1] == "ok":
-                for side in ("buy", "buy", "sell"):
-                    codes.append(send(connection, (users[number].pk, luffy.pk, side, 1, str(uuid.uuid4())))["code"])
+                orders = [(users[number].pk, luffy.pk, side, 1, str(uuid.uuid4())) for side in ("buy", "buy", "sell")]
+                codes += [send(connection, order)["code"] for order in orders]
         return codes
 
     def staff(_: int) -> list[str]:
         with connect("owner") as connection:
-            while connection.execute(rows).fetchone() < (100,):
+            while connection.execute(rows).fetchall() < [(100,)]:
                 pass
             return [delist_on(connection, luffy)["code"]]
 

@@ -85,8 +85,9 @@ def test_what_is_no_order_at_all_is_refused_alone(trader: User, luffy: Character
 
 
 @pytest.mark.parametrize(
-    ("changes", "code"), [({"action": "hold"}, "invalid_action"), ({"action": None}, "invalid_action"), ({"quantity": 0}, "invalid_quantity")]
-)  # fmt: skip
+    ("changes", "code"),
+    [({"action": "hold"}, "invalid_action"), ({"action": None}, "invalid_action"), ({"quantity": 0}, "invalid_quantity")],
+)
 def test_what_can_be_read_is_refused_as_execute_trade_refuses_it(
     trader: User, luffy: Character, changes: dict[str, Any], code: str
 ) -> None:

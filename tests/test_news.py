@@ -13,7 +13,6 @@ from tests.clients import connect, waits_then
 from tests.factories import CharacterFactory, UserFactory
 from tests.market import rule, tick, vote_mismatches
 from tests.money import trade_by_sql
-from trading.models import User
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -34,7 +33,7 @@ def tell(character: Character, amount: int | None, **fields: Any) -> BountyEvent
 
 def buy(character: Character, quantity: int = 50) -> str:
     """Let somebody new buy; return the answer's code."""
-    user: User = UserFactory()
+    user = UserFactory()
     code: str = trade_by_sql(user.pk, user.pk, character.pk, "buy", quantity)["code"]
     return code
 

@@ -27,7 +27,7 @@ OWNERS = " UNION ALL ".join(
     f"SELECT user_id FROM {table} WHERE xmin = pg_current_xact_id()::xid" for table in sorted(OF_A_TRADER)
 )
 WRITERS = ["RowExclusiveLock", "ShareUpdateExclusiveLock", "ShareLock", "ShareRowExclusiveLock", "ExclusiveLock"]
-LAST = "    RETURN trade_answer('ok', 'Trade executed successfully', p_trade_id, v_market.price, p_quantity, v_fee,\n        v_account"
+LAST = "    RETURN trade_answer('ok', 'Trade executed successfully', p_trade_id, v_market.price"
 type Rows = dict[str, tuple[int, int, int]]
 
 

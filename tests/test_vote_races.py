@@ -130,7 +130,7 @@ def test_another_weight_of_votes_waits_for_what_is_under_way_and_is_waited_for(
     _, waited = race(first, second, user, luffy)
     assert (waited, vote_mismatches()) == (True, [])
     tick()
-    expected = {trade: 6_000 + 12_000, count: 6_000 + 6_000, close: 6_000, delist: 0}
+    expected: dict[Step, int] = {trade: 6_000 + 12_000, count: 6_000 + 6_000, close: 6_000, delist: 0}
     assert (demand_of(luffy), vote_mismatches()) == (expected[second if first is weigh_less else first], [])
 
 
