@@ -30,7 +30,7 @@ NAME, TTL = "STANDINGS", 10  # seconds
 EVENTS = (any_of("character"), any_of("trader"))
 LAST = 2**31  # above every id
 AT_ONCE = 1000  # members a command
-SIMULATED = "s"  # the mark in a member
+MARKS = ("", "simulated")  # between id and name of a member
 
 
 class Standings(NamedTuple):
@@ -159,12 +159,12 @@ def _leader(line: tuple[bytes, float]) -> Leader:
     """Return a member and its score as a line without a rank."""
     backwards, mark, username = line[0].decode().split(":", 2)
     user_id = LAST - int(backwards)
-    return Leader(0, user_id, username, Decimal(int(line[1])).scaleb(-2) if user_id else Decimal(0), mark == SIMULATED)
+    return Leader(0, user_id, username, Decimal(int(line[1])).scaleb(-2) if user_id else Decimal(0), bool(MARKS.index(mark)))
 
 
 def _member(leader: Leader) -> str:
     """Return the name of a line in the set: among equal worths it is read backwards, and the older account comes first."""
-    return f"{LAST - leader.user_id:010}:{SIMULATED if leader.is_simulated else ''}:{leader.username}"
+    return f"{LAST - leader.user_id:010}:{MARKS[leader.is_simulated]}:{leader.username}"
 
 
 def _cents(worth: Decimal) -> int:

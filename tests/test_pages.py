@@ -615,6 +615,22 @@ def test_a_refused_order_can_be_sent_again_with_the_price_of_now(signed_in: Clie
     assert held(trader) == {character.pk: 2}
 
 
+@pytest.mark.parametrize(("action", "seen"), [("buy", "99.51"), ("sell", "100.50")])
+def test_a_price_that_moved_by_a_sliver_is_no_reason_to_refuse(signed_in: Client, trader: User, action: str, seen: str) -> None:
+    """Filled at the price of now, 100.00. Up to half a per cent: one hundredth more is refused."""
+    character = CharacterFactory.create()
+    order(signed_in, character, quantity="5")
+    beyond = Decimal(seen) + Decimal("0.01" if action == "sell" else "-0.01")
+    assert order(signed_in, character, action=action, price=str(beyond)).status_code == 409
+    assert order(signed_in, character, action=action, price=seen).status_code == 302
+    assert cash(trader) == 100_000 - 505 + (99 if action == "sell" else -101)
+
+
+@pytest.mark.parametrize("action", ["buy", "sell"])
+def test_the_dearest_price_that_can_be_sent_is_no_error(signed_in: Client, action: str) -> None:
+    assert order(signed_in, CharacterFactory.create(), action=action, price="99999999.99").status_code in (302, 409)
+
+
 def test_a_trade_id_used_for_another_order_is_refused(signed_in: Client, trader: User) -> None:
     character, used = CharacterFactory.create(), str(uuid.uuid4())
     order(signed_in, character, quantity="1", trade_id=used)

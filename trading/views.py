@@ -138,7 +138,8 @@ def _own_line(request: HttpRequest) -> selectors.Leader | None:
         return None
     with as_user(_user(request)):
         mine = selectors.portfolio(_user(request).pk)
-    return selectors.Leader(0, _user(request).pk, _user(request).username, mine.worth) if mine else None
+    user = _user(request)
+    return selectors.Leader(0, user.pk, user.username, mine.worth, user.is_simulated) if mine else None
 
 
 def _user(request: HttpRequest) -> User:
