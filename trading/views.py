@@ -15,7 +15,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_safe
 
 from caching.bodies import shared
-from caching.queries import LEADERS_PAGE, QUOTE
+from caching.queries import LEADERS_PAGE, MARKET_STATE, QUOTE
 from caching.standings import standings
 from characters.selectors import quote
 from characters.views import quote_page
@@ -67,6 +67,8 @@ def preview(request: HttpRequest, pk: int) -> HttpResponse:
         return HttpResponse(status=403)
     with as_user(_user(request)):
         desk = selectors.desk(_user(request).pk, pk)
+    if stop := MARKET_STATE().stop or character.stop:
+        return render(request, "characters/_preview.html", {"preview": None, "error": stop})
     if not request.GET.get("quantity", "").strip():  # not wrong, only not typed yet
         return render(request, "characters/_preview.html", {"preview": None})
     try:
@@ -85,7 +87,7 @@ def portfolio(request: HttpRequest) -> HttpResponse:
     if mine is None:
         messages.info(request, NO_ACCOUNT)
         return redirect("admin:index")
-    return render(request, "trading/portfolio.html", {"portfolio": mine})
+    return render(request, "trading/portfolio.html", {"portfolio": mine, "stop": MARKET_STATE().stop})
 
 
 @require_safe
