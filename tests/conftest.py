@@ -1,5 +1,6 @@
 """Real servers, real roles: the site's code runs as market_app, migrations as market_owner."""
 
+import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -15,6 +16,7 @@ from caching.breaker import Breaker
 from onepiece_market import servers
 from tests.valkey import Valkey
 
+MOST_PROCESSES = 4
 FLUSH = (
     "TRUNCATE users, crews, characters, order_flow, changes, imports, daily_counts, axes_accessattempt, auth_group,"
     " django_session RESTART IDENTITY CASCADE"
@@ -22,9 +24,18 @@ FLUSH = (
 FORGET = "TRUNCATE cache_outbox RESTART IDENTITY"  # after it: triggers note what the flush itself empties
 
 
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Divide the whole suite among processes, each with servers of its own. Named files, and servers named by a URL, get one."""
+    whole = config.args_source is not pytest.Config.ArgsSource.ARGS
+    embedded = settings.EMBEDDED_POSTGRES and settings.EMBEDDED_VALKEY
+    cores = os.cpu_count() or 1
+    return min(cores, MOST_PROCESSES) if whole and embedded and cores > 1 else 0
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Start or join the servers under MARKET_HOME/test, or check those that the environment names."""
-    servers.ensure()
+    if config.getoption("dist", "no") == "no":  # else this process only divides the work
+        servers.ensure()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
