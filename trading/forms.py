@@ -44,7 +44,9 @@ class SignUpForm(UserCreationForm[User]):
         """Refuse names that look like a guest's, a simulated trader's or a closed account's, and names taken in any case."""
         name: str = super().clean_username() or ""  # None: taken, and said so
         if name.casefold().startswith(tuple(prefix.casefold() for prefix in RESERVED)):
-            raise ValidationError(f"Names that begin with {', '.join(RESERVED[:-1])} or {RESERVED[-1]} are not for sign-ups. Choose another name.")
+            raise ValidationError(
+                f"Names that begin with {', '.join(RESERVED[:-1])} or {RESERVED[-1]} are not for sign-ups. Choose another name."
+            )
         return name
 
     def clean_email(self) -> str:
