@@ -19,6 +19,7 @@ from django.utils import timezone
 import sql
 from characters.loading import DATA, read_table
 from characters.models import BountyEvent, Character, Listing, PriceTick
+from onepiece_market.management.commands import up
 from tests.factories import CharacterFactory, CrewFactory, UserFactory
 from tests.market import rule, tick, vote_mismatches
 from tests.money import trade_by_sql
@@ -300,6 +301,24 @@ def test_odd_arguments_are_refused(wrong: tuple[str, str]) -> None:
         command(*wrong)
 
 
+def test_up_opens_a_market_that_cannot_be_simulated_and_says_why() -> None:
+    said = StringIO()
+    up.Command(stdout=said)._open_market(simulated=True)
+    assert re.search(r"^Simulating .*: left out\. There is nobody to trade", said.getvalue())
+
+
+@pytest.mark.parametrize(("simulated", "has_traded"), [(False, False), (True, True)])
+def test_up_simulates_nothing_unasked_or_where_somebody_has_traded(
+    sea: list[Character], simulated: bool, has_traded: bool
+) -> None:
+    trader, said = UserFactory(), StringIO()
+    if has_traded:
+        trade_by_sql(trader.pk, trader.pk, sea[0].pk, "buy", 1)
+    up.Command(stdout=said)._open_market(simulated=simulated)
+    assert said.getvalue() == ""
+    assert not User.objects.filter(is_simulated=True).exists()
+
+
 # --- marked
 
 
@@ -347,6 +366,7 @@ def test_no_sign_up_takes_such_a_name(client: Client, prefix: str) -> None:
 def test_the_leaderboard_marks_them_by_a_word_and_nobody_else(sea: list[Character], client: Client) -> None:
     lived(1, traders=3)
     UserFactory(username="nami")
+    assert "a program traded for them" in client.get("/leaderboard/").content.decode()
     for _ in range(2):  # counted, then from the cache
         rows = re.findall(r'<tr class="leader.*?</tr>', client.get("/leaderboard/").content.decode(), re.DOTALL)
         marked = {name: ">simulated<" in row for row in rows for name in re.findall(r"Sim-[\w-]+|nami", row)}
