@@ -230,16 +230,16 @@ def killed_in_the_middle(work: Callable[["psycopg.Connection[Any]"], object], ch
     The first purchase of a character locks his row (foreign key): so we hold it up in the middle.
     """
     waits = "SELECT count(*) FROM pg_stat_activity WHERE %s = ANY (pg_blocking_pids(pid)) AND pid = %s"
-    with connect("owner") as blocker, connect("owner") as killer, connect("owner") as victim, ThreadPoolExecutor(1) as pool:
-        with blocker.transaction():
-            blocker.execute("SELECT FROM characters WHERE id = %s FOR UPDATE", [character.pk])
-            running = pool.submit(work, victim)
-            while not running.done() and killer.execute(
-                waits, [blocker.info.backend_pid, victim.info.backend_pid]
-            ).fetchone() != (1,):
-                pass
-            killer.execute("SELECT pg_terminate_backend(%s)", [victim.info.backend_pid])
-            assert isinstance(running.exception(10), psycopg.OperationalError)
+    with (
+        connect("owner") as blocker, connect("owner") as killer, connect("owner") as victim, ThreadPoolExecutor(1) as pool,
+        blocker.transaction(),
+    ):  # fmt: skip
+        blocker.execute("SELECT FROM characters WHERE id = %s FOR UPDATE", [character.pk])
+        running, pids = pool.submit(work, victim), [blocker.info.backend_pid, victim.info.backend_pid]
+        while not running.done() and killer.execute(waits, pids).fetchone() != (1,):
+            pass
+        killer.execute("SELECT pg_terminate_backend(%s)", [victim.info.backend_pid])
+        assert isinstance(running.exception(10), psycopg.OperationalError)
 
 
 def test_a_batch_whose_backend_dies_in_the_middle_is_done_not_at_all(trader: User, zoro: Character) -> None:

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 @pytest.fixture
 def trader(client: Client) -> User:
     """Return a trader, logged in, who bought 3 and 1 for 100.00 each, and of whom both were bought back."""
-    trader: User = UserFactory()
+    trader = UserFactory.create()
     for name, quantity in (("Nami", 3), ("Zoro", 1)):
         character = CharacterFactory(name=name)
         trade_by_sql(trader.pk, trader.pk, character.pk, "buy", quantity)

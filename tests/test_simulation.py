@@ -19,6 +19,7 @@ from django.utils import timezone
 import sql
 from characters.loading import DATA, read_table
 from characters.models import BountyEvent, Character, Listing, PriceTick
+from onepiece_market.management.commands import up
 from tests.factories import CharacterFactory, CrewFactory, UserFactory
 from tests.market import rule, tick, vote_mismatches
 from tests.money import trade_by_sql
@@ -172,7 +173,7 @@ def test_prices_spread_fall_and_rise_and_are_seldom_stopped(bundled: None) -> No
         )
         moves = [float(move) for (move,) in cursor.fetchall() if move is not None]
     assert (moves[0] < 0.99, moves[-1] > 1.02) == (True, True)
-    rises = [float(c.current_price / c.listing.fundamental) for c in Character.objects.select_related("listing")]
+    rises = [float(c.current_price or 0) / float(c.listing.fundamental) for c in Character.objects.select_related("listing")]
     assert len([rise for rise in rises if rise > 1.01]) > 100
     assert max(rises) > 1.25
 
@@ -189,7 +190,12 @@ def test_there_are_all_temperaments_and_fans_hold_their_crew(sea: list[Character
 
     crowds: list[Any] = []
     made = simulation.crowd_of
-    monkeypatch.setattr(simulation, "crowd_of", lambda *args: crowds.append(made(*args)) or crowds[0])
+
+    def noted(*args: Any) -> list[Any]:
+        crowds.append(made(*args))
+        return list(crowds[0])
+
+    monkeypatch.setattr(simulation, "crowd_of", noted)
     lived(3, traders=40)
     assert {trader.temperament for trader in crowds[0]} == set(SHARES)
     crew_of = {character.pk: character.crew_id for character in sea}
@@ -295,6 +301,24 @@ def test_odd_arguments_are_refused(wrong: tuple[str, str]) -> None:
         command(*wrong)
 
 
+def test_up_opens_a_market_that_cannot_be_simulated_and_says_why() -> None:
+    said = StringIO()
+    up.Command(stdout=said)._open_market(simulated=True)
+    assert re.search(r"^Simulating .*: left out\. There is nobody to trade", said.getvalue())
+
+
+@pytest.mark.parametrize(("simulated", "has_traded"), [(False, False), (True, True)])
+def test_up_simulates_nothing_unasked_or_where_somebody_has_traded(
+    sea: list[Character], simulated: bool, has_traded: bool
+) -> None:
+    trader, said = UserFactory(), StringIO()
+    if has_traded:
+        trade_by_sql(trader.pk, trader.pk, sea[0].pk, "buy", 1)
+    up.Command(stdout=said)._open_market(simulated=simulated)
+    assert said.getvalue() == ""
+    assert not User.objects.filter(is_simulated=True).exists()
+
+
 # --- marked
 
 
@@ -342,9 +366,10 @@ def test_no_sign_up_takes_such_a_name(client: Client, prefix: str) -> None:
 def test_the_leaderboard_marks_them_by_a_word_and_nobody_else(sea: list[Character], client: Client) -> None:
     lived(1, traders=3)
     UserFactory(username="nami")
+    assert "a program traded for them" in client.get("/leaderboard/").content.decode()
     for _ in range(2):  # counted, then from the cache
         rows = re.findall(r'<tr class="leader.*?</tr>', client.get("/leaderboard/").content.decode(), re.DOTALL)
-        marked = {re.search(r"[Ss]im-[\w-]+|nami", row)[0]: ">simulated<" in row for row in rows}
+        marked = {name: ">simulated<" in row for row in rows for name in re.findall(r"Sim-[\w-]+|nami", row)}
         assert len(marked) == 4
         assert all(is_marked == name.startswith(PREFIX) for name, is_marked in marked.items())
 
@@ -356,5 +381,5 @@ def test_the_desk_marks_them_in_both_lists(sea: list[Character], client: Client)
         shown = client.get(f"/admin/trading/{page}/").content.decode()
         assert shown.count("field-is_simulated" if page == "user" else "field-simulated") == (4 if page == "user" else 3)
     assert client.get("/admin/trading/user/?is_simulated__exact=1").content.decode().count("field-is_simulated") == 3
-    user = User.objects.filter(is_simulated=True).first()
+    user = User.objects.filter(is_simulated=True)[0]
     assert "is_simulated" not in client.get(f"/admin/trading/user/{user.pk}/change/").context["adminform"].form.fields

@@ -110,7 +110,8 @@ def test_worths_are_exact_to_a_hundredth_of_a_berry(traders: list[User]) -> None
 
 def test_the_cache_tells_who_is_simulated(traders: list[User]) -> None:
     for _ in range(2):
-        assert [standings(20, line_of(trader)).me.is_simulated for trader in traders] == [True, False, False] * 4
+        mine = [standings(20, line_of(trader)).me for trader in traders]
+        assert [me and me.is_simulated for me in mine] == [True, False, False] * 4
         assert sum(leader.is_simulated for leader in standings(20).leaders) == 4
 
 

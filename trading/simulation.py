@@ -46,6 +46,7 @@ TRADE = """
     SELECT user_id, execute_trades_at(user_id, orders, at)::text
     FROM unnest(%s::integer[], %s::jsonb[], %s::timestamptz[]) AS sent (user_id, orders, at)
 """
+PRICES = "SELECT id, current_price FROM characters WHERE id = ANY(%s)"
 LISTED = ("id", "crew_id", "listing__fundamental", "listing__full_vote", "current_price")
 
 
@@ -171,12 +172,11 @@ def _tick(market: Market, at: datetime) -> dict[str, Any]:
     ticked: dict[str, Any] = json.loads(text)
     if ticked["code"] != "ok":
         raise SimulationError("The market ticked meanwhile: end the worker (manage.py run_worker), then simulate again.")
-    moved = Character.objects.using(DB).filter(pk__in=ticked["moved"])
-    market.publish({pk: float(price) for pk, price in moved.values_list("id", "current_price")})
+    market.publish({pk: float(price) for pk, price in _ask(PRICES, ticked["moved"])})
     return ticked
 
 
-def _ask(query: str, *parameters: object) -> list[tuple[Any, ...]]:
+def _ask(query: str, *parameters: Any) -> list[tuple[Any, ...]]:
     """Run a statement as market_owner; return its rows, if it has any."""
     with connections[DB].cursor() as cursor:
         cursor.execute(query, parameters or None)
