@@ -4,7 +4,9 @@ from django.db import migrations
 
 import sql
 
-DROP = "".join(f"DROP TRIGGER trigger_note_{what}_market_rules ON market_rules;" for what in ("new", "changed", "gone", "truncated"))
+DROP = "".join(
+    f"DROP TRIGGER trigger_note_{what}_market_rules ON market_rules;" for what in ("new", "changed", "gone", "truncated")
+)
 
 
 class Migration(migrations.Migration):
