@@ -198,6 +198,11 @@ class BountyEvent(models.Model):
     def __str__(self) -> str:
         return f"{self.character_id}: {self.amount}"
 
+    @property
+    def said(self) -> str:
+        """The bounty as a person reads it."""
+        return "unknown" if self.amount is None else f"฿{self.amount:,}"
+
 
 class PriceTick(models.Model):
     """A published price: one row where a tick changed it or consumed votes for it. Partitioned by month."""

@@ -17,7 +17,7 @@ from django.utils.safestring import SafeString
 
 from characters.admin.forms import BountyForm
 from characters.models import BountyEvent, Character
-from characters.news import said, withdraw
+from characters.news import withdraw
 from crews.changes import bind_staff
 
 SHOWN = 100
@@ -69,7 +69,7 @@ def history_table(character: Character) -> SafeString:
 
 
 def _row(event: BountyEvent, who: dict[int, str]) -> tuple[Any, ...]:
-    amount = said(event.amount) + (" (withdrawn)" if event.withdrawn_at else "")
+    amount = event.said + (" (withdrawn)" if event.withdrawn_at else "")
     waits = not (event.withdrawn_at or event.applied_at)
     link = format_html("waits for a tick: <a href='{}'>withdraw</a>", withdraw_url(event)) if waits else ""
     told_by = who.get(event.staff_id or 0, "–")
@@ -91,7 +91,7 @@ def withdraw_view(page: Any) -> Callable[[HttpRequest, int], HttpResponse]:
         if request.method == "POST":
             _withdraw(request, page, event)
             return redirect("admin:characters_character_change", event.character_id)
-        context = {"title": f"Withdraw news of {event.character}", "event": event, "amount": said(event.amount)}
+        context = {"title": f"Withdraw news of {event.character}", "event": event}
         everywhere = page.admin_site.each_context(request)
         return TemplateResponse(request, "admin/withdraw.html", {**everywhere, **context, "opts": page.opts})
 
@@ -103,9 +103,9 @@ def _withdraw(request: HttpRequest, page: Any, event: BountyEvent) -> None:
         bind_staff(request.user)
         done = withdraw(event)
         if done:
-            page.log_change(request, event.character, f"Withdrew the news of {said(event.amount)}.")
+            page.log_change(request, event.character, f"Withdrew the news of {event.said}.")
     if done:
-        messages.success(request, f"The news of {said(event.amount)} is withdrawn: nothing has moved.")
+        messages.success(request, f"The news of {event.said} is withdrawn: nothing has moved.")
     else:
         messages.error(
             request, "Nothing was withdrawn: this news waits no more. What a tick has applied is undone under History."

@@ -27,7 +27,7 @@ from trading.models import Holding
 
 ANNOUNCE = "characters.add_bountyevent"
 NEWS = ("new_bounty", "new_chapter")
-MARKET = (("wanted", "price", "cap"), ("week", "sentiment"), ("created_at", "updated_at"), "told")  # lines of the form
+MARKET = (("wanted", "price", "cap"), ("week", "sentiment", "trade"), ("created_at", "updated_at"), "told")  # lines of the form
 
 
 @admin.register(Character)
@@ -149,6 +149,11 @@ class CharacterAdmin(TrackedAdmin):
     def wanted(self, obj: Character) -> str:
         """Return the bounty with separators."""
         return "unknown" if obj.bounty is None else f"฿{obj.bounty:,}"
+
+    @admin.display(description="trade")
+    def trade(self, obj: Character) -> SafeString:
+        """Link where trade in it is stopped and opened."""
+        return format_html("<a href='{}'>Halt, open or delist</a>", reverse("admin:trading_market_character", args=(obj.pk,)))
 
     @admin.display(description="new bounty")
     def new_bounty(self, obj: Character) -> str:

@@ -10,7 +10,7 @@ MAY = {
     "characters": (
         "view_character", "add_character", "change_character", "view_bountyevent", "add_bountyevent", "view_import", "add_import",
     ),
-    "trading": ("view_account", "view_user"),
+    "trading": ("view_account", "view_user", "view_marketrules", "run_market"),
 }  # fmt: skip
 
 
