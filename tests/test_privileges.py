@@ -39,6 +39,7 @@ EXECUTE = {
     "date_bounty()": ("market_owner",),
     "delist_character(integer,numeric)": ("market_system", "market_owner"),
     "demand_part(bigint)": ("market_owner", "market_app", "market_system"),
+    "eligibility_at(timestamp with time zone)": ("market_owner", "market_system"),
     "execute_trade(integer,integer,character varying,integer,numeric,uuid)": ("market_system", "market_app", "market_owner"),
     "execute_trade_at(integer,integer,character varying,integer,numeric,uuid,timestamp with time zone)": (
         "market_system",
