@@ -30,6 +30,7 @@ NAME, TTL = "STANDINGS", 10  # seconds
 EVENTS = (any_of("character"), any_of("trader"))
 LAST = 2**31  # above every id
 AT_ONCE = 1000  # members a command
+MARKS = ("", "simulated")  # between id and name of a member
 
 
 class Standings(NamedTuple):
@@ -156,14 +157,14 @@ def _build(redis: GuardedRedis, key: str) -> None:
 
 def _leader(line: tuple[bytes, float]) -> Leader:
     """Return a member and its score as a line without a rank."""
-    backwards, _, username = line[0].decode().partition(":")
+    backwards, mark, username = line[0].decode().split(":", 2)
     user_id = LAST - int(backwards)
-    return Leader(0, user_id, username, Decimal(int(line[1])).scaleb(-2) if user_id else Decimal(0))
+    return Leader(0, user_id, username, Decimal(int(line[1])).scaleb(-2) if user_id else Decimal(0), bool(MARKS.index(mark)))
 
 
 def _member(leader: Leader) -> str:
     """Return the name of a line in the set: among equal worths it is read backwards, and the older account comes first."""
-    return f"{LAST - leader.user_id:010}:{leader.username}"
+    return f"{LAST - leader.user_id:010}:{MARKS[leader.is_simulated]}:{leader.username}"
 
 
 def _cents(worth: Decimal) -> int:

@@ -1,5 +1,6 @@
 """Settings. Every environment variable is read here and only here; `.env.example` lists them all."""
 
+import os
 import sys
 from datetime import timedelta
 from pathlib import Path
@@ -22,10 +23,10 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
 env.read_env(BASE_DIR / ".env")
 
-# Tests run on servers of their own, below the same folder.
+# Tests run on servers of their own, below the same folder; so does each process of pytest-xdist, which names itself.
 MARKET_HOME = Path(env.str("MARKET_HOME", str(BASE_DIR / ".local"))).expanduser().resolve()
 if "pytest" in sys.modules:
-    MARKET_HOME /= "test"
+    MARKET_HOME = MARKET_HOME / "test" / os.environ.get("PYTEST_XDIST_WORKER", "")
 
 
 def _count(variable: str, default: int) -> int:

@@ -26,15 +26,15 @@ ARTEFACTS = settings.MARKET_HOME / "screenshots"
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 STRANGER = (
     "/", "/?q=zolo", "/?q=xyzzyq", "/?sort=bounty", "/?min_price=abc", "/characters/1/", "/characters/2/", "/crews/", "/crews/1/",
-    "/compare/", "/compare/?a=1&b=2", "/leaderboard/", "/try/", "/signup/", "/login/", "/recover/", "/reset/", "/nowhere/",
-    "/crews/?sort=bounty", "/crews/?sort=name", "/characters/23/", "/reset/sent/", "/admin/login/",
+    "/compare/", "/compare/?a=1&b=2", "/leaderboard/", "/fair/", "/try/", "/signup/", "/login/", "/recover/", "/reset/",
+    "/nowhere/", "/crews/?sort=bounty", "/crews/?sort=name", "/characters/23/", "/reset/sent/", "/admin/login/",
 )  # fmt: skip
 STATUS = {"/nowhere/": 404, "/?min_price=abc": 400}  # of the pages below and above that are refusals
 TRADER = (
-    "/", "/characters/2/", "/portfolio/", "/history/", "/leaderboard/", "/account/", "/account/codes/", "/account/delete/",
-    "/account/email/", "/account/password/", "/account/elsewhere/", "/logout/",
+    "/", "/characters/2/", "/portfolio/", "/history/", "/leaderboard/", "/fair/", "/account/", "/account/codes/",
+    "/account/delete/", "/account/email/", "/account/password/", "/account/elsewhere/", "/logout/",
 )  # fmt: skip
-GUEST = ("/portfolio/", "/history/", "/account/", "/account/delete/", "/logout/")
+GUEST = ("/portfolio/", "/history/", "/fair/", "/account/", "/account/delete/", "/logout/")
 STAFF = (
     "/admin/", "/admin/characters/character/", "/admin/characters/character/?q=zoro", "/admin/characters/character/1/change/",
     "/admin/characters/character/add/", "/admin/crews/crew/", "/admin/crews/crew/1/change/", "/admin/trading/user/",

@@ -185,26 +185,28 @@ def order(client: Client, character: Character, **changed: str) -> HttpResponse:
 ANONYMOUS, SIGNED_IN = False, True
 # Address, who, statements with nothing cached: within a test's transaction reads go past the cache.
 COSTS = [
-    ("/", ANONYMOUS, 2),
-    ("/", SIGNED_IN, 3),
-    ("/?sort=name&min_price=1&crew=1", ANONYMOUS, 2),
-    ("/?sort=name&after={first}", ANONYMOUS, 3),
-    ("/?q=pirate", ANONYMOUS, 2),
-    ("/?q=pyrate", ANONYMOUS, 2),
+    ("/", ANONYMOUS, 3),
+    ("/", SIGNED_IN, 4),
+    ("/?sort=name&min_price=1&crew=1", ANONYMOUS, 3),
+    ("/?sort=name&after={first}", ANONYMOUS, 4),
+    ("/?q=pirate", ANONYMOUS, 3),
+    ("/?q=pyrate", ANONYMOUS, 3),
     ("/search/suggest/?q=pyr", ANONYMOUS, 1),
-    ("/characters/{first}/pirate-000/", ANONYMOUS, 3),
-    ("/characters/{first}/pirate-000/", SIGNED_IN, 9),
-    ("/characters/{first}/preview/?action=buy&quantity=2", SIGNED_IN, 6),
+    ("/characters/{first}/pirate-000/", ANONYMOUS, 4),
+    ("/characters/{first}/pirate-000/", SIGNED_IN, 10),
+    ("/characters/{first}/preview/?action=buy&quantity=2", SIGNED_IN, 7),
     ("/compare/?a={first}", ANONYMOUS, 2),
     ("/compare/?a={first}&b={second}", ANONYMOUS, 4),
     ("/compare/?a={first}&b={second}", SIGNED_IN, 5),
-    ("/crews/", ANONYMOUS, 1),
-    ("/crews/?sort=members", ANONYMOUS, 1),
+    ("/crews/", ANONYMOUS, 2),
+    ("/crews/?sort=members", ANONYMOUS, 2),
     ("/crews/{crew}/straw-hat-pirates/", ANONYMOUS, 5),
-    ("/portfolio/", SIGNED_IN, 6),
+    ("/portfolio/", SIGNED_IN, 7),
     ("/history/", SIGNED_IN, 5),
     ("/leaderboard/", ANONYMOUS, 1),
     ("/leaderboard/", SIGNED_IN, 8),
+    ("/fair/", ANONYMOUS, 3),
+    ("/fair/", SIGNED_IN, 9),
     ("/prices/?id={first}&id={second}", ANONYMOUS, 1),
     ("/login/", ANONYMOUS, 0),
     ("/logout/", ANONYMOUS, 0),
@@ -583,7 +585,7 @@ REFUSED = [
     ({"quantity": "ten"}, 422, "invalid_quantity"),
     ({"quantity": ""}, 422, "invalid_quantity"),
     ({"action": "steal"}, 422, "invalid_action"),
-    ({"price": "99.99"}, 409, "price_moved"),
+    ({"price": "99.50"}, 409, "price_moved"),
     ({"price": "NaN"}, 422, "invalid_price"),
     ({"trade_id": "7"}, 422, "invalid_trade_id"),
 ]
@@ -608,9 +610,25 @@ def test_a_refused_order_says_why_and_keeps_what_was_typed(
 
 def test_a_refused_order_can_be_sent_again_with_the_price_of_now(signed_in: Client, trader: User) -> None:
     character = CharacterFactory.create()
-    page = Page(order(signed_in, character, price="99.99", quantity="2"))
+    page = Page(order(signed_in, character, price="99.50", quantity="2"))
     assert signed_in.post(f"/characters/{character.pk}/trade/", page.fields("ticket")).status_code == 302
     assert held(trader) == {character.pk: 2}
+
+
+@pytest.mark.parametrize(("action", "seen"), [("buy", "99.51"), ("sell", "100.50")])
+def test_a_price_that_moved_by_a_sliver_is_no_reason_to_refuse(signed_in: Client, trader: User, action: str, seen: str) -> None:
+    """Filled at the price of now, 100.00. Up to half a per cent: one hundredth more is refused."""
+    character = CharacterFactory.create()
+    order(signed_in, character, quantity="5")
+    beyond = Decimal(seen) + Decimal("0.01" if action == "sell" else "-0.01")
+    assert order(signed_in, character, action=action, price=str(beyond)).status_code == 409
+    assert order(signed_in, character, action=action, price=seen).status_code == 302
+    assert cash(trader) == 100_000 - 505 + (99 if action == "sell" else -101)
+
+
+@pytest.mark.parametrize("action", ["buy", "sell"])
+def test_the_dearest_price_that_can_be_sent_is_no_error(signed_in: Client, action: str) -> None:
+    assert order(signed_in, CharacterFactory.create(), action=action, price="99999999.99").status_code in (302, 409)
 
 
 def test_a_trade_id_used_for_another_order_is_refused(signed_in: Client, trader: User) -> None:
@@ -719,6 +737,20 @@ def test_where_there_is_nothing_to_see_a_button_leads_on(client: Client, address
     page = get(client, address.format(last=last))
     (empty,) = page.find("div", css="empty")
     assert page.after(empty, "a", "button")[0].attributes["href"] == way
+
+
+@pytest.mark.parametrize(
+    ("who", "button", "way"),
+    [({"is_guest": True}, "Keep your account", "/signup/"), ({"is_staff": True}, "See the market", "/")],
+)
+def test_an_empty_leaderboard_asks_nobody_for_what_he_cannot_do(
+    client: Client, who: dict[str, bool], button: str, way: str
+) -> None:
+    client.force_login(UserFactory.create(**who))
+    page = get(client, "/leaderboard/")
+    (empty,) = page.find("div", css="empty")
+    link = page.after(empty, "a")[0]
+    assert (link.text, link.attributes["href"]) == (button, way)
 
 
 def test_an_empty_market_says_how_it_is_filled(client: Client) -> None:

@@ -54,7 +54,7 @@ def test_a_refused_order_leads_the_keyboard_to_the_wrong_field(browser: Client, 
 
 
 def test_a_price_that_moved_is_no_wrong_field_the_reason_itself_has_the_focus(browser: Client) -> None:
-    page = Page(order(browser, CharacterFactory.create(), price="99.99"))
+    page = Page(order(browser, CharacterFactory.create(), price="99.50"))
     (focused,) = [e for e in page.elements if "autofocus" in e.attributes]
     assert focused.attributes["data-code"] == "price_moved"
     assert not [e for e in page.elements if e.attributes.get("aria-invalid")]

@@ -41,8 +41,11 @@ def zoro() -> Character:
 
 @pytest.fixture
 def traders(valkey: Valkey) -> list[User]:
-    """Lend traders of these worths, in millions of berries."""
+    """Lend traders of these worths, in millions of berries. Each third is simulated."""
     traders: list[User] = UserFactory.create_batch(len(WORTHS))
+    for trader in traders[::3]:
+        trader.is_simulated = True
+        trader.save()
     with transaction.atomic(using="owner"), connections["owner"].cursor() as cursor:
         cursor.execute("SET LOCAL ROLE market_system")  # as a bug in a definer function could
         for trader, worth in zip(traders, WORTHS, strict=True):
@@ -92,7 +95,7 @@ def test_everybody_finds_his_own_line_within_and_below_the_limit(traders: list[U
 def test_my_rank_is_that_of_what_i_am_worth_now(traders: list[User], worth: str) -> None:
     standings(3)
     for trader in traders:
-        me = Leader(0, trader.pk, trader.username, Decimal(worth))
+        me = Leader(0, trader.pk, trader.username, Decimal(worth), trader.is_simulated)
         expected = selectors.rank_of(me.worth, me.user_id)
         assert standings(3, me).me == me._replace(rank=expected)
         assert standings(20, me).me == me._replace(rank=expected)
@@ -103,6 +106,12 @@ def test_worths_are_exact_to_a_hundredth_of_a_berry(traders: list[User]) -> None
         cursor.execute("SET LOCAL ROLE market_system")
         cursor.execute("UPDATE accounts SET balance = 80000000000000.01 + mod(user_id, 2) * 0.01")
     assert standings(20).leaders == selectors.leaders(20)
+
+
+def test_the_cache_tells_who_is_simulated(traders: list[User]) -> None:
+    for _ in range(2):
+        assert [standings(20, line_of(trader)).me.is_simulated for trader in traders] == [True, False, False] * 4
+        assert sum(leader.is_simulated for leader in standings(20).leaders) == 4
 
 
 # --- when it is counted
@@ -260,9 +269,9 @@ def test_a_set_that_is_evicted_in_part_while_it_is_made_is_shown_to_nobody(
     assert standings(100).leaders == selectors.leaders(None)
 
 
-@pytest.mark.parametrize("odd", ["odd", "12:odd:name", "x:y"])
-def test_odd_members_are_no_traders(traders: list[User], odd: str) -> None:
+@pytest.mark.parametrize(("odd", "score"), [("odd", 7), ("12::name", float("inf")), ("x:y", 7), ("12:odd:name", 7)])
+def test_odd_members_are_no_traders(traders: list[User], odd: str, score: float) -> None:
     standings(100)
     (key,) = connection().keys(f"*:{NAME}:*")
-    connection().zadd(key, {odd: float("inf")})
+    connection().zadd(key, {odd: score})
     assert standings(100).leaders == selectors.leaders(None)

@@ -33,8 +33,16 @@ def servers(up: Up) -> list[int | None]:
 
 
 def test_the_first_start_says_what_it_does_and_serves(up: Up) -> None:
-    said = up.start("--admin", "nami")
-    for words in ("PostgreSQL 18", "Valkey 9", "Bringing the database up to date", "288 new", f"http://127.0.0.1:{up.port}"):
+    said = up.start("--admin", "nami", simulated=True)
+    past = "Simulating 21 days of trading by 120 traders, marked as such ("
+    for words in (
+        "PostgreSQL 18",
+        "Valkey 9",
+        "Bringing the database up to date",
+        "288 new",
+        past,
+        f"http://127.0.0.1:{up.port}",
+    ):
         assert words in said
     assert re.search(r"Staff account nami, password \(shown once\): \S{12,}", said)
     assert up.status() == 200
@@ -105,8 +113,9 @@ def test_ctrl_c_stops_everything(up: Up) -> None:
 
 
 def test_a_second_start_changes_nothing_and_keeps_the_password(up: Up) -> None:
-    said = up.start("--admin", "nami")
+    said = up.start("--admin", "nami", simulated=True)
     assert "new" not in said
+    assert "Simulating" not in said
     assert "its password is unchanged" in said
     assert up.status() == 200
 

@@ -25,10 +25,11 @@ class Up:
             self.port = s.getsockname()[1]
         self.process: subprocess.Popen[str] | None = None
 
-    def start(self, *arguments: str) -> str:
-        """Start, wait for the address, return what was said."""
+    def start(self, *arguments: str, simulated: bool = False) -> str:
+        """Start, wait for the address, return what was said. simulated: a new market gets a past."""
+        past = [] if simulated else ["--no-simulation"]
         self.process = subprocess.Popen(
-            [sys.executable, "manage.py", "up", "--port", str(self.port), *arguments],
+            [sys.executable, "manage.py", "up", "--port", str(self.port), *past, *arguments],
             env=os.environ | {"MARKET_HOME": str(self.home)}, cwd=settings.BASE_DIR, start_new_session=True,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         )  # fmt: skip

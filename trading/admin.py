@@ -59,15 +59,15 @@ class UserAdmin(CarefulAdmin, DjangoUserAdmin):
     """Users: deactivated, not deleted."""
 
     form = UserForm
-    list_display = ("username", "is_active", "is_guest", "is_staff", "date_joined", "last_login")
-    list_filter = ("is_active", "is_guest", "is_staff", "is_superuser")
+    list_display = ("username", "is_active", "is_guest", "is_simulated", "is_staff", "date_joined", "last_login")
+    list_filter = ("is_active", "is_guest", "is_simulated", "is_staff", "is_superuser")
     search_fields = ("username", "email")
     search_help_text = "A part of the name or the address."
     sortable_by = ("username",)
     filter_horizontal = ()
-    readonly_fields = ("account_link", "last_login", "date_joined")
+    readonly_fields = ("is_simulated", "account_link", "last_login", "date_joined")
     fieldsets: ClassVar[Any] = (
-        (None, {"fields": ("username", "password", "account_link")}),
+        (None, {"fields": ("username", "is_simulated", "password", "account_link")}),
         ("Personal", {"fields": ("first_name", "last_name", "email")}),
         ("What they may do", {"fields": ("is_active", "is_staff", "is_superuser", "groups", "user_permissions")}),
         ("Dates", {"fields": ("last_login", "date_joined")}),
@@ -97,13 +97,13 @@ class UserAdmin(CarefulAdmin, DjangoUserAdmin):
 class AccountAdmin(BoundedAdmin):
     """An account with its positions and its ledger, read-only."""
 
-    list_display = ("user", "cash", "last_entry_at")
+    list_display = ("user", "cash", "last_entry_at", "simulated")
     list_select_related = ("user",)
     search_fields = ("user__username",)
     search_help_text = "A part of the trader's name."
     sortable_by = ("user",)
     ordering = ("user_id",)
-    fields = readonly_fields = ("trader", "cash", "last_entry_at", "positions", "ledger")
+    fields = readonly_fields = ("trader", "simulated", "cash", "last_entry_at", "positions", "ledger")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Account]:
         """Read as market_owner, whose policy allows audits."""
@@ -134,6 +134,11 @@ class AccountAdmin(BoundedAdmin):
     def cash(self, obj: Account) -> str:
         """Return the balance with separators."""
         return _money(obj.balance)
+
+    @admin.display(description="simulated", boolean=True)
+    def simulated(self, obj: Account) -> bool:
+        """Tell who was made by simulate_trading from people."""
+        return obj.user.is_simulated
 
     @admin.display(description="trader")
     def trader(self, obj: Account) -> SafeString:

@@ -18,7 +18,11 @@ from trading.lockout import one_spelling
 from trading.models import Account, Holding, LedgerEntry, RecoveryCode, User, Watch
 
 BATCH = 2000
-PERSON = ("id", "username", "email", "first_name", "last_name", "is_guest", "is_staff", "date_joined", "last_login", "last_seen")
+PERSON = (
+    "id", "username", "email", "first_name", "last_name", "is_guest", "is_simulated", "is_staff", "date_joined", "last_login",
+    "last_seen",
+)  # fmt: skip
+ACCOUNT = ("balance", "last_entry_at", "closed_at", "is_counted", "is_barred")
 ENTRY = (
     "created_at", "kind", "character_id", "quantity", "quantity_after", "price", "fee", "amount", "balance_after", "trade_id",
 )  # fmt: skip
@@ -64,7 +68,7 @@ def _head(user: User) -> tuple[dict[str, Any], datetime | None]:
     person = User.objects.filter(pk=user.pk).values(*PERSON).get()
     failed = AccessAttempt.objects.filter(username=one_spelling(person["username"]))
     with as_user(user):
-        account = Account.objects.filter(user_id=user.pk).values("balance", "last_entry_at", "closed_at").first()
+        account = Account.objects.filter(user_id=user.pk).values(*ACCOUNT).first()
         holdings = Holding.objects.filter(user_id=user.pk)
         head = {
             "user": person,

@@ -9,7 +9,7 @@ from django.contrib.auth.forms import PasswordChangeForm, PasswordResetForm, Set
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 
-from trading.guests import PREFIX
+from trading import guests, sailors
 from trading.models import CLOSED, User
 from trading.passwords import store_password
 
@@ -17,6 +17,7 @@ EMAIL_HELP = (
     "Optional. Used only to reset a forgotten password, and shown to nobody else. Recovery codes do the same without it: they"
     " are on the account page."
 )
+RESERVED = (guests.PREFIX, sailors.PREFIX, CLOSED)
 EMAIL_TAKEN = "This address cannot be used for this account. Use another one, or none."
 
 
@@ -40,10 +41,12 @@ class SignUpForm(UserCreationForm[User]):
     field_order = ("username", "password1", "password2", "email")
 
     def clean_username(self) -> str:
-        """Refuse names that look like a guest's or a closed account's, and names taken in any case."""
+        """Refuse names that look like a guest's, a simulated trader's or a closed account's, and names taken in any case."""
         name: str = super().clean_username() or ""  # None: taken, and said so
-        if name.casefold().startswith((PREFIX.casefold(), CLOSED)):
-            raise ValidationError(f"Names that begin with {PREFIX} or {CLOSED} are not for sign-ups. Choose another name.")
+        if name.casefold().startswith(tuple(prefix.casefold() for prefix in RESERVED)):
+            raise ValidationError(
+                f"Names that begin with {', '.join(RESERVED[:-1])} or {RESERVED[-1]} are not for sign-ups. Choose another name."
+            )
         return name
 
     def clean_email(self) -> str:

@@ -3,17 +3,19 @@
 import re
 import uuid
 from collections.abc import Mapping
-from decimal import Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import NamedTuple
 
 QUANTITY = re.compile(r"[0-9]{1,7}", re.ASCII)  # int() would also take 1_000, ١٢ and １２
 TRADE_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
 PRICE = re.compile(r"[0-9]{1,8}(\.[0-9]{1,2})?", re.ASCII)
 MOST = 1_000_000  # shares an order; execute_trade holds the same bound
+TOLERANCE = Decimal("0.005")  # of the price seen: a tick between page and click seldom moves it further; half the fee
+CENT, DEAREST = Decimal("0.01"), Decimal("99999999.99")
 
 
 class Order(NamedTuple):
-    """An order as typed: all texts, kept so that a refused order can be shown again."""
+    """An order as typed: all texts, kept so that a refused order can be shown again. price: the one that was seen."""
 
     action: str
     quantity: str
@@ -51,7 +53,15 @@ def parse(order: Order) -> ParsedOrder:
     """Return what the order says. Raises OrderError."""
     if order.action not in ("buy", "sell"):
         raise OrderError("invalid_action", "Choose buy or sell.")
-    return ParsedOrder(order.action, parse_quantity(order.quantity), _price(order.price), _trade_id(order.trade_id))
+    quantity, seen = parse_quantity(order.quantity), _price(order.price)
+    return ParsedOrder(order.action, quantity, seen and worst_price(order.action, seen), _trade_id(order.trade_id))
+
+
+def worst_price(action: str, seen: Decimal) -> Decimal:
+    """Return the worst price at which an order is filled whose sender saw this one."""
+    if action == "buy":
+        return min(DEAREST, (seen * (1 + TOLERANCE)).quantize(CENT, ROUND_FLOOR))
+    return (seen * (1 - TOLERANCE)).quantize(CENT, ROUND_CEILING)
 
 
 def parse_quantity(text: str) -> int:

@@ -5,6 +5,7 @@ import secrets
 import signal
 import socket
 import threading
+import time
 from argparse import ArgumentParser
 from functools import partial
 from io import StringIO
@@ -20,10 +21,12 @@ from granian.log import LogLevels
 
 from characters.models import Character
 from onepiece_market.companions import companion
-from trading.models import User
+from trading.models import LedgerEntry, MarketRules, MarketTick, User
 
 WORKERS = 2
 THREADS = 4
+TICK = 10  # seconds
+PAST = {"traders": 120, "days": 21, "seed": 1997}  # of a new market: made in seconds, and the same for everybody
 
 
 def _end(server: Any, *_: Any) -> None:
@@ -43,6 +46,7 @@ class Command(BaseCommand):
         parser.add_argument("--port", type=int, default=8000)
         parser.add_argument("--host", default="127.0.0.1")
         parser.add_argument("--admin", metavar="NAME", help="make this staff account; its password is shown once")
+        parser.add_argument("--no-simulation", action="store_true", help="let a new market begin without a simulated past")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Bring the database up to date, then serve."""
@@ -56,10 +60,35 @@ class Command(BaseCommand):
             call_command("load_characters", stdout=self.stdout, stderr=self.stderr)
         if options["admin"]:
             self._make_admin(options["admin"])
+        if not MarketTick.objects.using("owner").exists():
+            self._open_market(simulated=not options["no_simulation"])
+        with connections["owner"].cursor() as cursor:
+            cursor.execute("SELECT make_price_partitions(now(), now())")  # a tick without one fails
         connections.close_all()
-        with companion("run_worker", "--until-stdin-closes"):
+        with companion("run_worker", "--tick-seconds", str(TICK), "--until-stdin-closes"):
             self._serve(host, port)
         self.stdout.write("Stopped.")
+
+    def _open_market(self, *, simulated: bool) -> None:
+        """Prepare a market before its first tick: whose votes count, and a past where nobody has traded yet."""
+        if settings.EMBEDDED_POSTGRES:
+            # On one's own machine nobody makes accounts by the dozen to pump a price, and who tries the market wants to see his
+            # orders move it today, not in a week. Later the rule is whatever staff make it.
+            MarketRules.objects.using("owner").update(min_account_days=0, min_trading_days=0)
+        if simulated and not LedgerEntry.objects.using("owner").exclude(kind="opening").exists():
+            self._simulate()
+
+    def _simulate(self) -> None:
+        """Give the market a past, and say so. Without one it opens all the same."""
+        started = time.monotonic()
+        self.stdout.write("Simulating {days} days of trading by {traders} traders, marked as such".format(**PAST), ending="")
+        self.stdout.flush()
+        try:
+            call_command("simulate_trading", **PAST, stdout=StringIO())
+        except CommandError as error:
+            self.stdout.write(f": left out. {error}")
+        else:
+            self.stdout.write(f" ({time.monotonic() - started:.0f} s; --no-simulation leaves it out)")
 
     def _claim(self, host: str, port: int) -> None:
         """Make sure that the port is free. Raises CommandError."""
