@@ -179,6 +179,8 @@ MARKET_SIGNUPS_PER_DAY = _count("MARKET_SIGNUPS_PER_DAY", 50)
 MARKET_GUEST_DAYS = 7  # without a visit; then the account is closed
 MARKET_TRUSTED_PROXIES = _count("MARKET_TRUSTED_PROXIES", 0)
 MARKET_TICK_SECONDS = _count("MARKET_TICK_SECONDS", 60)  # from one publication of prices to the next
+if not 1 <= MARKET_TICK_SECONDS <= 86_400:
+    raise ImproperlyConfigured("MARKET_TICK_SECONDS must be a whole number from 1 to 86400.")
 
 # Guessing passwords: counted in PostgreSQL, by name and address (trading/lockout.py adds the address alone).
 AXES_HANDLER = "trading.lockout.TwoLimits"

@@ -19,7 +19,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 ROOT = Path(settings.BASE_DIR)
 VARIABLES = (
     "MARKET_HOME", "DATABASE_URL", "DATABASE_OWNER_URL", "REDIS_URL", "SITE_URL", "SECRET_KEY", "DEBUG",
-    "MARKET_TRUSTED_PROXIES", "MARKET_GUESTS_PER_DAY", "MARKET_SIGNUPS_PER_DAY", "EMAIL_URL",
+    "MARKET_TRUSTED_PROXIES", "MARKET_GUESTS_PER_DAY", "MARKET_SIGNUPS_PER_DAY", "MARKET_TICK_SECONDS", "EMAIL_URL",
 )  # fmt: skip
 embedded_only = pytest.mark.skipif(not settings.EMBEDDED_POSTGRES, reason="needs the embedded server's roles")
 
@@ -73,6 +73,7 @@ def fails_in_one_sentence(**variables: str) -> str:
         ({"REDIS_URL": "redis://127.0.0.1:port"}, "REDIS_URL "),
         ({"REDIS_URL": "redis://127.0.0.1:1"}, "REDIS_URL cannot be "),
         ({"MARKET_GUESTS_PER_DAY": "many"}, "MARKET_GUESTS_PER_DAY must be a whole number"),
+        ({"MARKET_TICK_SECONDS": "0"}, "MARKET_TICK_SECONDS must be a whole number from 1 to 86400"),
         ({"EMAIL_URL": "pigeon://loft"}, "EMAIL_URL must look like smtp"),
         ({"EMAIL_URL": "smtp://host:port"}, "EMAIL_URL must look like smtp"),
         ({"MARKET_HOME": str(ROOT / "manage.py"), "SECRET_KEY": "x" * 50}, "manage.py is not a folder."),
@@ -147,7 +148,7 @@ def test_the_example_lists_exactly_the_variables_that_are_read() -> None:
 
 def test_the_limits_that_the_example_names_hold_without_it() -> None:
     example = dict(re.findall(r"^#(MARKET_[A-Z_]+)=([0-9]+)$", (ROOT / ".env.example").read_text(), re.MULTILINE))
-    assert len(example) == 3
+    assert len(example) == 4
     code = f"from django.conf import settings; print(*(getattr(settings, name) for name in {list(example)}))"
     assert manage("shell", "-v0", "-c", code).stdout.split() == [*example.values()]
 

@@ -5,7 +5,9 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 from django.db import transaction
+from django.db.models import Q
 
+from crews.signals import rows_written
 from trading.models import MarketRules
 
 DB = "owner"
@@ -28,18 +30,18 @@ def halt(reason: str) -> State:
     """Refuse trades from now on, for this reason; return how the market was. Locks the rules."""
     with transaction.atomic(using=DB):
         rules = MarketRules.objects.using(DB).select_for_update(no_key=True).get()
-        MarketRules.objects.using(DB).update(is_halted=True, halt_reason=reason)
+        _write(is_halted=True, halt_reason=reason)
     return State(rules.is_halted, rules.halt_reason)
 
 
 def halt_if_open(reason: str) -> bool:
     """Refuse trades from now on; return whether the market was open. One that was halted keeps its reason."""
-    return bool(MarketRules.objects.using(DB).filter(is_halted=False).update(is_halted=True, halt_reason=reason))
+    return _write(Q(is_halted=False), is_halted=True, halt_reason=reason)
 
 
 def reopen(reason: str = "") -> bool:
     """Let trade go on; return whether it was halted. reason: the mismatches over which staff do so."""
-    return bool(MarketRules.objects.using(DB).filter(is_halted=True).update(is_halted=False, halt_reason=reason))
+    return _write(Q(is_halted=True), is_halted=False, halt_reason=reason)
 
 
 @contextmanager
@@ -50,4 +52,12 @@ def halted(reason: str) -> Iterator[None]:
     """
     before = halt(reason)
     yield
-    MarketRules.objects.using(DB).filter(halt_reason=reason).update(is_halted=before.is_halted, halt_reason=before.reason)
+    _write(Q(halt_reason=reason), is_halted=before.is_halted, halt_reason=before.reason)
+
+
+def _write(only_if: Q | None = None, **values: bool | str) -> bool:
+    """Change the rules if they are so, and tell whoever caches them; return whether they were."""
+    changed = MarketRules.objects.using(DB).filter(only_if or Q()).update(**values)
+    if changed:
+        rows_written.send(MarketRules, ids=None, using=DB)
+    return bool(changed)

@@ -121,21 +121,23 @@ TICK: list[Break] = [
 ]  # fmt: skip
 COUNT: list[Break] = [
     ("the account's lock", f"WHERE user_id = p_user_id{LOCK}", "WHERE user_id = p_user_id", "vote_races"),
-    ("closed accounts", "v_account.closed_at IS NULL AND ", "", "counting"),
-    ("who is gone", "v_user.is_active AND ", "", "counting"),
-    ("staff", "NOT v_user.is_staff AND ", "", "counting"),
-    ("guests", "AND NOT v_user.is_guest\n", "\n", "counting"),
-    ("age", "v_rules.min_account_days * interval '1 day' <= p_now", "interval '0' <= p_now", "counting"),
-    ("days of trading", "IF v_counts AND v_rules.min_trading_days > 0", "IF false", "counting"),
-    ("days, not trades", "count(DISTINCT (created_at AT TIME ZONE 'UTC')::date)", "count(*)", "counting"),
-    ("trades, not entries", "kind IN ('buy', 'sell') AND ", "", "counting"),
-    ("trades so far", " AND created_at <= p_now\n", "\n", "counting"),
-    ("only a change brings votes", "IF v_counts <> v_account.is_counted THEN", "IF true THEN", "counting"),
+    ("only a change brings votes", "IF v_counts <> v_counted THEN", "IF true THEN", "counting"),
     ("votes come and go", "CASE WHEN v_counts THEN 1 ELSE -1 END", "1", "counting"),
-    ("votes come with the account", "IF v_counts <> v_account.is_counted THEN", "IF false THEN", "counting"),
-    ("who may not trade", "is_barred = v_user.is_staff OR NOT v_user.is_active\n", "is_barred = false\n", "counting"),
-    ("who is gone may not trade", "is_barred = v_user.is_staff OR NOT v_user.is_active\n", "is_barred = v_user.is_staff\n",
-     "counting"),
+    ("votes come with the account", "IF v_counts <> v_counted THEN", "IF false THEN", "counting"),
+    ("who may not trade", "is_barred = v_barred\n", "is_barred = false\n", "counting"),
+]  # fmt: skip
+ELIGIBLE: list[Break] = [
+    ("closed accounts", "a.closed_at IS NULL AND ", "", "counting"),
+    ("who is gone", "u.is_active AND ", "", "counting"),
+    ("staff", "NOT u.is_staff AND ", "", "counting"),
+    ("guests", " AND NOT u.is_guest\n", "\n", "counting"),
+    ("age", "r.min_account_days * interval '1 day' <= p_now", "interval '0' <= p_now", "counting"),
+    ("days of trading", "r.min_trading_days = 0 OR ", "true OR ", "counting"),
+    ("days, not trades", "count(DISTINCT (e.created_at AT TIME ZONE 'UTC')::date)", "count(*)", "counting"),
+    ("trades, not entries", "e.kind IN ('buy', 'sell') AND ", "", "counting"),
+    ("trades so far", " AND e.created_at <= p_now\n", "\n", "counting"),
+    ("staff may not trade", "        u.is_staff OR NOT u.is_active\n", "        NOT u.is_active\n", "counting"),
+    ("who is gone may not trade", "        u.is_staff OR NOT u.is_active\n", "        u.is_staff\n", "counting"),
 ]  # fmt: skip
 ANNOUNCE: list[Break] = [
     ("the character's lock", f"WHERE id = NEW.character_id{LOCK};", "WHERE id = NEW.character_id;", "news"),
@@ -226,6 +228,7 @@ FILES: dict[str, list[Break]] = {
     "functions/demand_part_v01": [("demand is bounded", "* tanh(p_votes", "* (p_votes", "tick_rules")],
     "functions/vote_of_v01": [("a vote is bounded", "least(p_quantity, p_full_vote)", "p_quantity", "trade")],
     "functions/count_account_at_v01": COUNT,
+    "functions/eligibility_at_v01": ELIGIBLE,
     "triggers/count_changed_user_v01": [
         ("staff", "WHEN ((old.is_staff, old.is_active, old.is_guest) IS DISTINCT FROM (new.is_staff, ",
          "WHEN ((old.is_active, old.is_guest) IS DISTINCT FROM (", "counting"),

@@ -66,6 +66,7 @@ class Migration(migrations.Migration):
         sql.replace("functions/execute_trade", version=3),
         sql.create("functions/execute_trades_at", drop="DROP FUNCTION execute_trades_at;"),
         sql.create("functions/execute_trades", drop="DROP FUNCTION execute_trades;"),
+        sql.create("functions/eligibility_at", drop="DROP FUNCTION eligibility_at;"),
         sql.create("functions/count_account_at", drop="DROP FUNCTION count_account_at;"),
         sql.create("functions/count_changed_user", drop="DROP FUNCTION count_changed_user;"),
         sql.create("triggers/count_changed_user", drop="DROP TRIGGER trigger_count_changed_user ON users;"),

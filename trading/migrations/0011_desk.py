@@ -12,7 +12,7 @@ DROP = "".join(
 class Migration(migrations.Migration):
     """Replay sql/."""
 
-    dependencies = [("trading", "0011_worker"), ("characters", "0013_news"), ("caching", "0001_outbox")]
+    dependencies = [("trading", "0010_market_checks"), ("characters", "0013_news"), ("caching", "0001_outbox")]
 
     operations = [
         migrations.AlterModelOptions(
