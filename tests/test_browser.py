@@ -57,9 +57,12 @@ NOT_LOOKED_AT = {  # the route's name: why no page above is its
     "password_reset_confirm": "Its address holds a secret that was sent by mail.",
 }
 RISEN, FALLEN = 2, 1  # characters whose prices moved
-MOVED = (
-    "from characters.models import Character as C; "
-    f"[C.objects.using('owner').filter(pk=pk).update(weekly_change=c) for pk, c in (({RISEN}, 12.5), ({FALLEN}, -12.5))]"
+MOVED = (  # listed eight days ago at another price: whenever the worker counts, it counts this
+    "from datetime import timedelta; from django.db.models import F; from django.utils import timezone; "
+    "from characters.models import Character as C, Listing as L; past = timezone.now() - timedelta(days=8); "
+    "[(L.objects.using('owner').filter(pk=pk).update(listed_at=past, listed_price=F('fundamental') * 100 / (100 + c)),"
+    " C.objects.using('owner').filter(pk=pk).update(weekly_change=c))"
+    f" for pk, c in (({RISEN}, 12.5), ({FALLEN}, -12.5))]"
 )
 
 SHOWN = {  # page: what is seen on it in both themes and at both widths

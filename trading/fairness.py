@@ -180,7 +180,7 @@ def reader(user_id: int, asked: Rules) -> Reader | None:
 
 def _votes(user_id: int, asked: Rules, *, counts: bool) -> Votes:
     entries = LedgerEntry.objects.filter(user_id=user_id)
-    opened = entries.filter(kind="opening").order_by("created_at").values_list("created_at", flat=True)[0]
+    opened = entries.filter(kind="opening").order_by("created_at").values_list("created_at", flat=True).first() or timezone.now()
     traded = entries.filter(kind__in=("buy", "sell")).annotate(day=TruncDate("created_at", tzinfo=UTC))
     days = traded.values("day").distinct().count()
     old_enough = opened.astimezone(UTC) + timedelta(days=asked.min_account_days)

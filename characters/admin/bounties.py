@@ -21,7 +21,7 @@ from characters.news import withdraw
 from crews.changes import bind_staff
 
 SHOWN = 100
-COLUMNS = ("Bounty", "Chapter", "Takes effect", "Told by", "")
+COLUMNS = ("Bounty", "Chapter", "Takes effect", "Told by", "Undo")
 ROW = "<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>"
 HELP = (
     "News waits for a tick, and trade in the character stands still meanwhile. Until then it can be withdrawn here; later, by "
