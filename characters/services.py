@@ -43,6 +43,7 @@ def write_characters(table: Table, using: str, *, only_new: bool = False, progre
         for c in Character.objects.using(using)
         .filter(name__in=names)
         .defer("search", "names")
+        .order_by("pk")
         .select_for_update(no_key=True, of=("self",))
     }
     new = [row for row in rows if row["name"] not in known]
