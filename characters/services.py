@@ -45,6 +45,7 @@ def write_characters(table: Table, using: str, *, only_new: bool = False, progre
         .filter(name__in=names)
         .annotate(told=TOLD)
         .defer("search", "names")
+        .order_by("pk")
         .select_for_update(no_key=True, of=("self",))
     }
     new = [row for row in rows if row["name"] not in known]

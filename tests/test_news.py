@@ -1,11 +1,15 @@
 """News of a bounty: trade stops when it is told, a tick applies it in one step, and nothing that races with it is lost."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from io import StringIO
+from pathlib import Path
 from typing import Any
 
 import pytest
-from django.db import transaction
+from django.core.management import call_command
+from django.db import connections, transaction
 from django.utils import timezone
 
 from characters.models import BountyEvent, Character, Listing
@@ -204,3 +208,29 @@ def test_a_withdrawal_waits_for_a_tick_under_way_and_stops_nothing_that_it_settl
     answer, waited = waits_then(lambda one: one.execute("SELECT tick_market()"), lambda: withdraw(old), "owner")
     assert (answer.result(), waited) == (True, True)
     assert (bounty(luffy), buy(luffy)) == (16_000_000, "ok")
+
+
+def test_a_file_locks_its_characters_in_the_order_in_which_a_tick_does(tmp_path: Path) -> None:
+    """Else each could hold a row that the other waits for. By name, the second of these two would come first."""
+    first, second = CharacterFactory(name="Zoro"), CharacterFactory(name="Ace")
+    file = tmp_path / "sheet.csv"
+    file.write_text("name,description,epithet\nZoro,A swordsman.,Pirate Hunter\nAce,A brother.,Fire Fist\n", encoding="utf-8")
+    lock = "SELECT FROM characters WHERE id = %s FOR NO KEY UPDATE"
+
+    def load() -> None:
+        try:
+            call_command("load_characters", file, stdout=StringIO())
+        finally:
+            connections.close_all()
+
+    with connect("owner") as one, connect("owner") as other, ThreadPoolExecutor(1) as pool:
+        with one.transaction():
+            one.execute(lock, [first.pk])
+            loading = pool.submit(load)
+            while not loading.done() and not rule(
+                f"SELECT 1 FROM pg_locks WHERE {one.info.backend_pid} = ANY (pg_blocking_pids(pid))"
+            ):
+                pass
+            other.execute(f"{lock} NOWAIT", [second.pk])
+        loading.result(30)
+    assert Character.objects.get(name="Ace").epithet == "Fire Fist"

@@ -100,6 +100,7 @@ def broken_one_by_one(guards: list[Guard], only: str = "", *options: str) -> lis
 def _copy_of_the_tree() -> Iterator[Path]:
     """Lend a copy of the tree as it is now, and keep servers of its own running beside it."""
     folder = Path(tempfile.mkdtemp(prefix="guards"))
+    folder.chmod(0o755)  # as root the servers run as somebody else, and keep their files here all the same
     names = subprocess.run(["git", "ls-files"], cwd=HEAD, check=True, capture_output=True, text=True).stdout.splitlines()
     for name in names:
         (folder / "tree" / name).parent.mkdir(parents=True, exist_ok=True)
