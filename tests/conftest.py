@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 from django.conf import settings
+from django.contrib.auth.hashers import Argon2PasswordHasher
 from django.core.cache import caches  # noqa: TID251  tests start with an empty cache, or with one of their own
 from django.db import connections
-from django.test import override_settings
+from django.test import TransactionTestCase, override_settings
 
 import sql
 from caching import bodies, client
@@ -18,6 +19,7 @@ from onepiece_market import servers
 from tests.valkey import Valkey
 
 MOST_PROCESSES = 4
+CHEAP = {"time_cost": 1, "memory_cost": 8, "parallelism": 1}  # argon2's least: 100 MB and 0.1 s a password are not what is tested
 FLUSH = (
     "TRUNCATE users, crews, characters, order_flow, changes, imports, daily_counts, axes_accessattempt, auth_group,"
     " django_session, market_ticks RESTART IDENTITY CASCADE"
@@ -46,20 +48,36 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             mark.kwargs.setdefault("databases", ["default", "owner"])
 
 
+def flush(case: TransactionTestCase) -> None:
+    """Empty, as the owner, everything but what migrations wrote (rules, permissions): that is how a transactional test ends.
+
+    Django's own way would flush for both roles, and look after each whether every permission is still there.
+    """
+    with connections["owner"].cursor() as cursor:
+        cursor.execute(f"{FLUSH}; {FORGET}")
+
+
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
     """Let `default` connect to the database that `owner` made and migrated, as a role of its own."""
     connections["default"].settings_dict["TEST"]["MIRROR"] = None
-    # After a transactional test the owner flushes for both, everything but what migrations wrote (rules, permissions).
-    # Only a test database gives him back the TRUNCATE that append-only took away.
-    connections["default"].ops.sql_flush = lambda *args, **kwargs: []
-    connections["owner"].ops.sql_flush = lambda *args, **kwargs: [FLUSH, FORGET]
+    TransactionTestCase._fixture_teardown = flush
+    # Only a test database gives the owner back the TRUNCATE that append-only took away.
     assert connections["owner"].settings_dict["NAME"].startswith("test_"), "never touch the real database"
     with django_db_blocker.unblock(), connections["owner"].cursor() as cursor:
         cursor.execute("GRANT TRUNCATE ON ledger_entries, changes TO market_owner")
         cursor.execute("UPDATE market_rules SET min_account_days = 0, min_trading_days = 0")  # as in `up`: everybody counts
     yield
     connections["default"].close()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _cheap_passwords() -> Iterator[None]:
+    """Hash passwords as the site does, at less cost."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, cost in CHEAP.items():
+            patch.setattr(Argon2PasswordHasher, name, cost)
+        yield
 
 
 @pytest.fixture(autouse=True)

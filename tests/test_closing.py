@@ -39,12 +39,6 @@ HERE = {"origin": "http://testserver"}
 type Settings = Any
 
 
-@pytest.fixture(autouse=True)
-def quick_hashes(settings: Settings) -> None:
-    """Hash quickly: how is not what is tested."""
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-
-
 @pytest.fixture
 def robin() -> User:
     """A trader of whom everything is known."""

@@ -73,8 +73,9 @@ def told_too_soon(rows: list[Row]) -> list[tuple[str, str]]:
         (row["name"], name)
         for row in rows
         for other in rows
+        if first(other) > first(row)
         for name in names(other) - names(row)
-        if first(other) > first(row) and re.search(rf"\b{re.escape(name)}\b", row["description"])
+        if name in row["description"] and re.search(rf"\b{re.escape(name)}\b", row["description"])
     ]
 
 

@@ -118,7 +118,6 @@ def test_the_address_that_made_its_guests_of_today_is_told_when_to_come_back(set
 
 def test_sign_ups_are_limited_too_and_refused_forms_do_not_count(settings: Settings) -> None:
     settings.MARKET_SIGNUPS_PER_DAY = 1
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     fields = {"password1": "a-long-secret-9", "password2": "a-long-secret-9"}
     answers = [Client().post("/signup/", {**fields, "username": name}) for name in ("no spaces", "robin", "zoro")]
     assert [answer.status_code for answer in answers] == [422, 302, 429]
@@ -142,7 +141,6 @@ def test_sign_up_forms_are_limited_before_they_tell_whose_address_is_known(setti
 
 def test_a_sign_up_that_is_refused_at_the_last_moment_is_not_counted(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.MARKET_SIGNUPS_PER_DAY = 1
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     fields = {"username": "robin", "password1": "a-long-secret-9", "password2": "a-long-secret-9"}
 
     def taken(*_: object) -> None:
@@ -162,7 +160,6 @@ def test_a_forged_address_does_not_lift_the_limit(settings: Settings) -> None:
 
 def test_guests_leave_room_for_sign_ups(settings: Settings) -> None:
     settings.MARKET_GUESTS_PER_DAY = settings.MARKET_SIGNUPS_PER_DAY = 1
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     fields = {"username": "robin", "password1": "a-long-secret-9", "password2": "a-long-secret-9"}
     assert [try_out(Client()).status_code, Client().post("/signup/", fields).status_code] == [302, 302]
 

@@ -27,13 +27,6 @@ NEW = "another-secret-7"
 type Settings = Any
 
 
-@pytest.fixture(autouse=True)
-def quick_hashes(request: pytest.FixtureRequest, settings: Settings) -> None:
-    """Hash quickly, except where the hash is what is tested."""
-    if "argon2" not in request.node.name:
-        settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-
-
 @pytest.fixture(params=["cache on", "cache off"])
 def cache(request: pytest.FixtureRequest, settings: Settings) -> None:
     """Run with the cache, and with none that answers."""
