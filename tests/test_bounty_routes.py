@@ -113,7 +113,7 @@ def told() -> list[BountyEvent]:
 
 def written(luffy: Character) -> tuple[Any, ...]:
     """Return bounty, price, market cap and F."""
-    return Character.objects.values_list(*WRITTEN).get(pk=luffy.pk)
+    return tuple(Character.objects.values_list(*WRITTEN).get(pk=luffy.pk))
 
 
 def codes(market: Market) -> list[str]:

@@ -37,7 +37,11 @@ class Migration(migrations.Migration):
         sql.create("functions/change_since", drop="DROP FUNCTION change_since;"),
         sql.create("functions/bounty_told", drop="DROP FUNCTION bounty_told;"),
         sql.remove("triggers/apply_bounty_event", version=1, drop="DROP TRIGGER trigger_apply_bounty_event ON bounty_events;"),
-        sql.remove("functions/apply_bounty_event", version=2, drop="DROP FUNCTION apply_bounty_event;"),
+        sql.remove(
+            "functions/apply_bounty_event",
+            version=2,
+            drop="-- squawk-ignore ban-drop-function\nDROP FUNCTION apply_bounty_event;",
+        ),
         sql.create("functions/date_bounty", drop="DROP FUNCTION date_bounty;"),
         sql.create("functions/announce_bounty", drop="DROP FUNCTION announce_bounty;"),
         sql.create(
@@ -46,7 +50,7 @@ class Migration(migrations.Migration):
         ),
         sql.create("functions/withdraw_bounty", drop="DROP FUNCTION withdraw_bounty;"),
         sql.replace("functions/restore_bounty", version=2),
-        sql.remove("functions/move_bounty", version=1, drop="DROP FUNCTION move_bounty;"),
+        sql.remove("functions/move_bounty", version=1, drop="-- squawk-ignore ban-drop-function\nDROP FUNCTION move_bounty;"),
         sql.replace("functions/list_new_characters", version=2),
         sql.create("functions/make_price_partitions", drop="DROP FUNCTION make_price_partitions;"),
         sql.create("functions/refresh_weekly_changes", drop="DROP FUNCTION refresh_weekly_changes;"),

@@ -38,8 +38,6 @@ class Migration(migrations.Migration):
         migrations.AddField("marketrules", "cooling", models.DurationField(db_default=datetime.timedelta(seconds=3600))),
         migrations.AddField("marketrules", "halt_reason", models.CharField(blank=True, db_default="", max_length=200)),
         migrations.AddField("user", "is_simulated", models.BooleanField(db_default=False)),
-        migrations.RemoveConstraint("ledgerentry", "ledger_entries_kind_check"),
-        AddConstraintNotValid("ledgerentry", KINDS),
         AddConstraintNotValid(
             "marketrules",
             models.CheckConstraint(condition=models.Q(("breaker__gt", 0)), name="market_rules_breaker_check"),
@@ -47,8 +45,13 @@ class Migration(migrations.Migration):
         AddConstraintNotValid("marketrules", DAYS),
         sql.create(
             "tables/ledger_entries_delisting",
-            drop="ALTER TABLE ledger_entries DROP CONSTRAINT ledger_entries_sum_check;"
+            drop="ALTER TABLE ledger_entries DROP CONSTRAINT ledger_entries_sum_check, DROP CONSTRAINT ledger_entries_kind_check,"
+            " ADD CONSTRAINT ledger_entries_kind_check CHECK (kind IN ('opening', 'buy', 'sell'));"
             + sql.read("tables/ledger_entries").split("-- The ledger belongs")[0],
+            state=[
+                migrations.RemoveConstraint("ledgerentry", "ledger_entries_kind_check"),
+                migrations.AddConstraint("ledgerentry", KINDS),
+            ],
         ),
         sql.create(
             "tables/market",
@@ -79,5 +82,5 @@ class Migration(migrations.Migration):
         sql.create("functions/tick_market", drop="DROP FUNCTION tick_market;"),
         sql.create("functions/delist_character", drop="DROP FUNCTION delist_character;"),
         sql.create("functions/ranked_traders", drop="DROP FUNCTION ranked_traders;"),
-        sql.remove("functions/leaderboard", version=3, drop="DROP FUNCTION leaderboard;"),
+        sql.remove("functions/leaderboard", version=3, drop="-- squawk-ignore ban-drop-function\nDROP FUNCTION leaderboard;"),
     ]

@@ -9,6 +9,7 @@ class Migration(migrations.Migration):
 
     operations = [
         ValidateConstraint("ledgerentry", "ledger_entries_kind_check"),
+        migrations.RunSQL("ALTER TABLE ledger_entries VALIDATE CONSTRAINT ledger_entries_sum_check", migrations.RunSQL.noop),
         ValidateConstraint("marketrules", "market_rules_breaker_check"),
         ValidateConstraint("marketrules", "market_rules_days_check"),
     ]
