@@ -9,7 +9,7 @@ from django.test import Client
 
 from characters.models import Character
 from crews.models import Crew
-from onepiece_market.jinja import small_mark
+from onepiece_market.pictures import small_mark
 from tests.factories import CharacterFactory, CrewFactory
 from tests.test_pages import Page, get
 
