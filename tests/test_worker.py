@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import date
@@ -15,6 +16,7 @@ from django.db import connections
 from caching import queries
 from caching.models import Outbox
 from caching.service import connection, place_of
+from onepiece_market.management.commands import run_worker
 from tests.factories import CharacterFactory, CrewFactory, UserFactory
 from tests.valkey import Valkey
 from trading.models import User
@@ -77,6 +79,26 @@ def test_a_guest_who_stayed_away_is_closed_by_the_worker(transactional_db: None)
         worker.kill()
         worker.communicate()
     assert User.objects.get(pk=here.pk).is_active
+
+
+def test_guests_are_closed_an_hour_later_whatever_went_wrong(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    ended, calls = threading.Event(), list[str]()
+
+    def expire(name: str, **_: object) -> None:
+        calls.append(name)
+        if len(calls) == 1:
+            raise ZeroDivisionError("not of a database")
+        ended.set()
+
+    monkeypatch.setattr(run_worker, "call_command", expire)
+    monkeypatch.setattr(run_worker, "EXPIRY", 0)
+    thread = threading.Thread(target=run_worker._expire_guests, args=(ended,))
+    thread.start()
+    thread.join(10)
+    assert calls == ["expire_guests"] * 2
+    assert "not of a database" in caplog.text
 
 
 def end_backends() -> int:

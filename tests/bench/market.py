@@ -40,7 +40,7 @@ def _fill() -> None:
     from django.core.management import call_command
     from django.db import connections
 
-    from caching.relay import forget_what_a_restart_revived, relay
+    from caching.relay import relay
 
     call_command("migrate", verbosity=0)
     call_command("load_characters", stdout=io.StringIO())
@@ -48,6 +48,5 @@ def _fill() -> None:
         for start in range(1, MORE + 1, 50_000):
             cursor.execute(FILL, [start, min(start + 49_999, MORE)])
         cursor.execute("VACUUM ANALYZE")
-    forget_what_a_restart_revived()
     while relay():
         pass

@@ -14,12 +14,12 @@ from django.core.management.base import BaseCommand
 from django.db import Error, connections
 from redis import RedisError
 
-from caching.relay import forget_what_a_restart_revived, relay, see_refresh
+from caching.relay import relay, see_refresh
 
 PAUSE = 0.02  # seconds between two looks into an empty outbox: how long a write that sends no signal is not seen
 TROUBLE = 0.5  # seconds between two tries while a server does not answer
 EXPIRY = 3600.0  # seconds between two looks for guests who stayed away
-ROUNDS = 50  # looks between two questions whether the cache was restarted, and whether crew_analytics was refreshed
+ROUNDS = 50  # looks between two questions whether crew_analytics was refreshed
 log = logging.getLogger(__name__)
 
 
@@ -46,7 +46,6 @@ class Command(BaseCommand):
         while not ended.is_set():
             try:
                 if rounds % ROUNDS == 0:
-                    forget_what_a_restart_revived()
                     seen = see_refresh(seen)
                 busy = bool(relay())
                 rounds, well = rounds + 1, True
@@ -64,8 +63,8 @@ def _expire_guests(ended: threading.Event) -> None:
     while not ended.is_set():
         try:
             call_command("expire_guests", stdout=StringIO())
-        except (Error, RedisError) as error:
-            log.warning("Guests are closed an hour later: %s", error)
+        except Exception:  # whatever it is, it is no reason to close nobody ever again
+            log.exception("Guests are closed an hour later")
         connections.close_all()
         ended.wait(EXPIRY)
 
