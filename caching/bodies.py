@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from functools import wraps
 from hashlib import blake2b
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
@@ -17,6 +17,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.utils.cache import get_conditional_response
 
+from caching.copies import Copy
 from caching.service import CachedRead, CacheService
 
 View = Callable[..., HttpResponse]
@@ -25,8 +26,6 @@ MEMORY = 0.5  # seconds in this process; with OLD_MS of misses.py a body is at m
 MOST = 512  # bodies in this process
 LEVEL = 6  # of gzip
 TELLS = ("REMOTE_ADDR", "SERVER_NAME", "SERVER_PORT", "HTTP_HOST", "HTTP_X_FORWARDED_PROTO", "wsgi.url_scheme")
-
-_memory: dict[tuple[Any, ...], tuple[float, "Body"]] = {}
 
 
 class Body:
@@ -48,6 +47,17 @@ class Body:
         if "gzip" in request.META.get("HTTP_ACCEPT_ENCODING", ""):
             return HttpResponse(self.compressed, headers={**self._headers, "Content-Encoding": "gzip"})
         return HttpResponse(gzip.decompress(self.compressed), headers=self._headers)
+
+
+class Kept(NamedTuple):
+    """A body in this process: until when (monotonic) nobody asks whether it is fresh, and its proof for afterwards."""
+
+    until: float
+    body: Body
+    copy: Copy
+
+
+_memory: dict[tuple[Any, ...], Kept] = {}
 
 
 class Nobody(HttpRequest):
@@ -94,13 +104,14 @@ def _body(row: CachedRead, key: tuple[Any, ...], render: Callable[[], bytes]) ->
     """Return the body from this process, from the cache, or rendered."""
     place, now = (row.name, *key), time.monotonic()
     kept = _memory.get(place)
-    if kept and kept[0] > now:
-        return kept[1]
-    compressed = CacheService.read(row, key, may_be_old=True, timeout=row.ttl, load=render)
-    body = kept[1] if kept and kept[1].compressed == compressed else Body(compressed)  # to name it takes longer
+    if kept and kept.until > now:
+        return kept.body
+    copy = kept.copy if kept else Copy()
+    compressed = CacheService.read(row, key, may_be_old=True, timeout=row.ttl, load=render, copy=copy)
+    body = kept.body if kept and kept.body.compressed == compressed else Body(compressed)  # to name it takes longer
     if len(_memory) >= MOST:
         _memory.clear()
-    _memory[place] = (now + MEMORY, body)
+    _memory[place] = Kept(now + MEMORY, body, copy)
     return body
 
 

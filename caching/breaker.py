@@ -14,10 +14,14 @@ class Breaker:
     """
 
     def __init__(self, pause: float = PAUSE) -> None:
-        self.is_open = False
         self.opened = 0  # how often
         self._pause = pause
+        self.close()
+
+    def close(self) -> None:
+        """Let calls through. For a forked process, too: the thread that asks, and whoever held the lock, stayed behind."""
         self._lock = threading.Lock()
+        self.is_open = False
 
     def trip(self, ping: Callable[[], object]) -> None:
         """Open, and close as soon as `ping` returns instead of raising."""

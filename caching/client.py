@@ -1,5 +1,6 @@
 """The Redis client of all aliases: every command goes through the circuit breaker."""
 
+import os
 from functools import partial
 from typing import Any
 
@@ -13,6 +14,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 from caching.breaker import Breaker
 
 BREAKER = Breaker()  # of this process: all aliases are databases of one server
+os.register_at_fork(after_in_child=lambda: BREAKER.close())
 LOST = (RedisConnectionError, RedisTimeoutError, OSError)
 
 
@@ -45,16 +47,17 @@ class GuardedRedis(Redis):
             BREAKER.trip(partial(_come_back, self))
             raise
         except RedisConnectionError:
-            self.ping()  # a restart has cut it: this makes it anew, or trips the breaker
+            self.ping()  # a restart has cut it: this finds the server again, or trips the breaker
             return self._ask(packed)
 
     def _ask(self, packed: bytes) -> Any:
-        connection = self.connection_pool.get_connection()
+        connection = self.connection_pool.own()  # type: ignore[attr-defined]  # a Pool
         try:
-            connection.send_packed_command((packed,))  # type: ignore[no-untyped-call]
+            connection.send_packed_command((packed,), check_health=False)
             return connection.read_response()
-        finally:
-            self.connection_pool.release(connection)
+        except BaseException:  # whatever ended it: an answer that still comes must not be the next question's
+            connection.disconnect()
+            raise
 
     def pipeline(self, transaction: bool = True, shard_hint: str | None = None) -> "GuardedPipeline":  # noqa: FBT001, FBT002  redis-py's
         """Return a pipeline behind the same breaker."""

@@ -25,11 +25,12 @@ _flights = Flights()
 
 
 class Place(NamedTuple):
-    """Where one read stands in Redis: its value and its tokens; and the command that looks there, packed."""
+    """Where one read stands in Redis: its value and its tokens; and packed, what asks for all of it and for the tokens alone."""
 
     key: str
     tokens: list[str]
     look: bytes
+    glance: bytes
 
 
 class Miss(NamedTuple):

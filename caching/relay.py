@@ -6,7 +6,6 @@ from typing import Any
 
 from django.conf import settings
 from django.db import connections, transaction
-from django_redis import get_redis_connection
 
 from caching.keys import raised_by
 from caching.service import connection
@@ -72,18 +71,3 @@ def see_refresh(last: tuple[Any, ...] | None, using: str = "owner") -> tuple[Any
 def events_of(notes: Iterable[tuple[str, int | None]]) -> list[str]:
     """Return the events that these notes tell of, each once."""
     return list(dict.fromkeys(event for kind, pk in notes for event in raised_by(kind, None if pk is None else [pk])))
-
-
-def forget_what_a_restart_revived() -> bool:
-    """Empty the cache and the sessions' copies if the server is another run than before; return whether it was.
-
-    A server that begins with an old file knows neither the renewals nor the logouts since. Raises RedisError.
-    """
-    redis, key = connection(), f"{settings.CACHE_SPACE}:run"
-    run = str(redis.info("server")["run_id"]).encode()
-    if redis.get(key) == run:
-        return False
-    for database in (get_redis_connection("sessions"), redis):
-        database.flushdb(asynchronous=True)
-    redis.set(key, run)
-    return True

@@ -18,6 +18,7 @@ from redis import RedisError
 
 from caching import stats
 from caching.client import GuardedRedis
+from caching.copies import Copy, until
 from caching.envelope import GZIP, OddError, unseal
 from caching.keys import key_of, raised_by
 from caching.misses import Miss, Place, opened
@@ -104,11 +105,12 @@ class CacheService:
 
     @staticmethod
     def read(
-        row: CachedRead, args: tuple[Any, ...], *, may_be_old: bool, timeout: int, load: Callable[..., Any] | None = None
-    ) -> Any:
+        row: CachedRead, args: tuple[Any, ...], *, may_be_old: bool, timeout: int,
+        load: Callable[..., Any] | None = None, copy: Copy | None = None,
+    ) -> Any:  # fmt: skip
         """Return a fresh value; one that was true half a second ago to whom that is good enough, while another loads.
 
-        load: what loads it instead of the row's own loader. One MGET for a hit.
+        load: what loads it instead of the row's own loader. copy: where this process keeps it. One MGET for a hit.
         Within a transaction nothing is cached: it may hold what nobody else may see yet.
         """
         load = load or partial(row.load, *args)
@@ -117,6 +119,10 @@ class CacheService:
         place = place_of(row, args)
         redis = connection()
         try:
+            if copy and (value := copy.stands(redis, place)):
+                stats.note(row.name, hits=1, bytes=len(value))
+                return value
+            end = until(redis, place) if copy else 0.0
             *tokens, stored = redis.ask(place.look)
         except RedisError:
             stats.note(row.name, bypasses=1)
@@ -125,7 +131,10 @@ class CacheService:
         if payload is not None:
             stats.note(row.name, hits=1, bytes=len(payload))
             with suppress(OddError):  # what we did not write is a miss
-                return opened(row.name, payload, row.revive)
+                value = opened(row.name, payload, row.revive)
+                if copy:
+                    copy.keep(value, tokens, end)
+                return value
         return Miss(row.name, load, row.revive, timeout, place, redis, may_be_old).value(tokens, stored)
 
 
@@ -144,4 +153,4 @@ def place_of(row: CachedRead, args: tuple[Any, ...]) -> Place:
 def _place(space: str, row: CachedRead, *args: Any) -> Place:
     key = f"{space}:{settings.CACHE_RELEASE}:{key_of(row.name, *args)}"
     tokens = token_keys(space, row.stale_by(*args))
-    return Place(key, tokens, pack_command(("MGET", *tokens, key)))  # type: ignore[arg-type]  # any number of them
+    return Place(key, tokens, pack_command(("MGET", *tokens, key)), pack_command(("MGET", *tokens)))  # type: ignore[arg-type]  # any number of them

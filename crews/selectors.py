@@ -110,8 +110,9 @@ def crew_choices(chosen: int | None = None) -> list[CrewChoice]:
 
     One query. Nobody looks through more in a list, and a page does not grow with the sea.
     """
+    first = [Case(When(pk=chosen, then=0), default=1)] if chosen else []  # for nobody it would take a third of the time
     worth = F("analytics__total_market_cap").desc(nulls_last=True)
-    crews = Crew.objects.filter(is_active=True).order_by(Case(When(pk=chosen, then=0), default=1), worth, "name")
+    crews = Crew.objects.filter(is_active=True).order_by(*first, worth, "name")
     rows = crews.values_list("id", "name", "analytics__total_market_cap")[:MOST_CHOICES]
     return sorted((CrewChoice(*row) for row in rows), key=lambda crew: crew.name)
 

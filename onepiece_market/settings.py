@@ -136,6 +136,7 @@ def _cache(number: int) -> dict[str, object]:
         "OPTIONS": {
             "CLIENT_CLASS": "django_redis.client.DefaultClient",
             "REDIS_CLIENT_CLASS": "caching.client.GuardedRedis",
+            "CONNECTION_POOL_CLASS": "caching.pool.Pool",
             # A connection that a restart of the server has cut is made anew once; a time-out is no reason to wait again.
             "CONNECTION_POOL_KWARGS": {
                 "max_connections": 50,

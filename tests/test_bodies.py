@@ -14,8 +14,9 @@ from django.test.utils import CaptureQueriesContext
 
 from caching import bodies, misses, queries
 from caching.bodies import shared
+from caching.keys import any_of
 from caching.relay import relay
-from caching.service import connection
+from caching.service import CacheService, connection
 from caching.tokens import BYTES
 from characters.models import Character
 from characters.services import restore_bounty
@@ -24,6 +25,7 @@ from crews.services import refresh_crew_analytics
 from tests.factories import CharacterFactory, CrewFactory, UserFactory
 from tests.market import tick
 from tests.test_admin import change
+from tests.test_cache_down import until
 from trading.binding import as_user
 from trading.selectors import portfolio
 
@@ -218,9 +220,63 @@ def test_a_process_keeps_a_body_for_its_time_and_no_longer(zoro: Character, monk
     relay()
     assert b"Zolo" not in client.get("/").content
     kept, moment = dict(bodies._memory), time.monotonic()
-    assert all(moment < until <= moment + 60 for until, _ in kept.values())
-    bodies._memory.update({key: (moment, body) for key, (_, body) in kept.items()})  # its time is over
+    assert all(moment < body.until <= moment + 60 for body in kept.values())
+    bodies._memory.update({key: body._replace(until=moment) for key, body in kept.items()})  # its time is over
     assert b"Zolo" in client.get("/").content
+
+
+def stored(read: str) -> str:
+    """Return the key that this read is stored under."""
+    (key,) = connection().keys(f"*:{read}:*")
+    return bytes(key).decode()
+
+
+def test_a_page_that_a_process_has_is_proven_by_its_tokens_and_not_read_again(zoro: Character) -> None:
+    client = Client()
+    pages = [client.get("/").content for _ in range(2)]  # rendered; found, and kept with its tokens
+    connection().set(stored("BOARD_PAGE"), b"nothing that we wrote", ex=60)
+    assert asked(lambda: client.get("/")) == 0
+    assert client.get("/").content == pages[0] == pages[1]
+
+
+def test_a_page_that_a_process_has_is_not_shown_after_a_write(zoro: Character) -> None:
+    client = Client()
+    for name in ("Zolo", "Zorro"):
+        assert name.encode() not in [client.get("/").content for _ in range(3)][-1]
+        Character.objects.filter(pk=zoro.pk).update(name=name)
+        relay()
+        assert name.encode() in client.get("/").content
+
+
+def test_a_process_keeps_a_page_no_longer_than_the_cache_does(zoro: Character) -> None:
+    client = Client()
+    client.get("/")
+    key = stored("BOARD_PAGE")
+    connection().pexpire(key, 300)
+    assert asked(lambda: client.get("/")) == 0
+    until(lambda: not connection().exists(key))
+    connection().delete(*(connection().keys("*_PART:*") + connection().keys("*:CREW_CHOICES:*")))
+    assert asked(lambda: client.get("/")) == 2
+
+
+def test_a_page_of_a_moment_ago_is_not_kept_as_if_it_were_fresh(zoro: Character, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody else renders the new page: whoever asks meanwhile gets the old one, but not for longer."""
+    monkeypatch.setattr(misses, "OLD_MS", 60_000)
+    client = Client()
+    client.get("/")
+    CacheService.renew([any_of("character")])
+    with monkeypatch.context() as patch:
+        patch.setattr(misses.Miss, "_claim", lambda miss, lease: (False, *looked(miss)))
+        old = client.get("/").content
+        Character.objects.filter(pk=zoro.pk).update(name="Zolo")  # no token is renewed for it: only a load can see it
+        assert client.get("/").content == old
+    assert b"Zolo" in client.get("/").content
+
+
+def looked(miss: misses.Miss) -> tuple[list[bytes | None], bytes | None]:
+    """Return the tokens and what is stored."""
+    *tokens, found = miss.redis.ask(miss.place.look)
+    return tokens, found
 
 
 def test_a_process_and_the_cache_together_are_at_most_a_second_behind(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,22 +1,25 @@
 """The cache hangs, dies, comes back, and comes back with an old file: pages and logins go on, nothing stale survives."""
 
+import os
 import threading
 import time
+import warnings
 from collections.abc import Callable
 
 import pytest
 from django.conf import settings
-from django.core.cache import caches  # noqa: TID251  a restart is met with new connections
 from django.test import Client
 from django_redis import get_redis_connection
 from hiredis import pack_command
-from redis import ConnectionPool, RedisError
+from redis import RedisError
 from redis.exceptions import MaxConnectionsError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from caching import client as guarded
 from caching import queries
-from caching.relay import forget_what_a_restart_revived, relay
+from caching.breaker import Breaker
+from caching.pool import Pool
+from caching.relay import relay
 from caching.service import connection, place_of
 from characters.models import Character
 from tests.factories import CharacterFactory, UserFactory
@@ -26,6 +29,9 @@ pytestmark = [
     pytest.mark.django_db(transaction=True),
     pytest.mark.skipif(not settings.EMBEDDED_VALKEY, reason="starts the embedded Valkey's program"),
 ]
+
+
+PING = pack_command(("PING",))
 
 
 def until(condition: Callable[[], bool], seconds: float = 10) -> None:
@@ -115,12 +121,13 @@ def test_a_pipeline_opens_the_breaker_and_stays_behind_it(valkey: Valkey) -> Non
 
 
 def test_a_process_that_is_busy_does_not_take_the_cache_for_lost(valkey: Valkey) -> None:
-    pool = ConnectionPool.from_url(valkey.url, max_connections=1)
+    pool = Pool.from_url(valkey.url, max_connections=1)
     taken = pool.get_connection()
     busy = guarded.GuardedRedis(connection_pool=pool)
-    for ask in (busy.ping, busy.pipeline().ping().execute, lambda: busy.ask(pack_command(("PING",)))):
+    for ask in (busy.ping, busy.pipeline().ping().execute):
         with pytest.raises(MaxConnectionsError):
             ask()
+    assert busy.ask(PING) == b"PONG"  # by a connection of its own
     assert not guarded.BREAKER.is_open
     pool.release(taken)
     assert busy.ping()
@@ -143,8 +150,9 @@ def test_a_logout_while_the_cache_is_away_stays_a_logout(valkey: Valkey) -> None
 
 def test_a_restart_with_an_old_file_revives_nothing(valkey: Valkey) -> None:
     zoro = CharacterFactory(name="Zoro")
-    forget_what_a_restart_revived()
     queries.CHARACTER_DATA(zoro.pk)
+    key = place_of(queries.CHARACTER_DATA, (zoro.pk,)).key
+    get_redis_connection("sessions").set("logged out", b"since")
     kept = valkey.keep()
     Character.objects.filter(pk=zoro.pk).update(name="Zolo")
     relay()
@@ -152,12 +160,81 @@ def test_a_restart_with_an_old_file_revives_nothing(valkey: Valkey) -> None:
     valkey.kill()
     valkey.restore(kept)
     valkey.start()
-    caches.close_all()
-    until(closed)
-    assert queries.CHARACTER_DATA(zoro.pk)["name"] == "Zoro"  # the control: the file is old
-    assert forget_what_a_restart_revived()
-    assert queries.CHARACTER_DATA(zoro.pk)["name"] == "Zolo"
-    assert not forget_what_a_restart_revived()
+    assert b"Zoro" in valkey.client(1).get(key)  # the control: the file is old
+    assert queries.CHARACTER_DATA(zoro.pk)["name"] == "Zolo"  # the first read after it
+    assert get_redis_connection("sessions").get("logged out") is None
+
+
+def test_what_one_process_has_forgotten_another_does_not_forget_again(valkey: Valkey) -> None:
+    zoro = CharacterFactory(name="Zoro")
+    queries.CHARACTER_DATA(zoro.pk)
+    key = place_of(queries.CHARACTER_DATA, (zoro.pk,)).key
+    for name in ("another process", "and one more"):
+        with guarded.GuardedRedis(
+            connection_pool=Pool.from_url(f"{valkey.url}?db=1", client_name=name.replace(" ", "-"))
+        ) as other:
+            assert other.exists(key)
+
+
+def test_a_key_that_is_evicted_makes_who_knows_the_server_forget_nothing(valkey: Valkey) -> None:
+    zoro = CharacterFactory(name="Zoro")
+    queries.CHARACTER_DATA(zoro.pk)
+    connection().delete("market:run")
+    connection().connection_pool.disconnect()
+    assert connection().exists(place_of(queries.CHARACTER_DATA, (zoro.pk,)).key)
+
+
+def test_every_thread_asks_by_a_connection_of_its_own(valkey: Valkey) -> None:
+    pool, others = connection().connection_pool, list[object]()
+    mine = pool.own()
+    thread = threading.Thread(target=lambda: others.append(pool.own()))
+    thread.start()
+    thread.join()
+    assert pool.own() is mine
+    assert others != [mine]
+
+
+def in_a_fork(holds: Callable[[], bool]) -> bool:
+    """Return whether it holds in a process that is forked from this one."""
+    with warnings.catch_warnings(action="ignore"):  # of threads that stay behind: this is about them
+        pid = os.fork()
+    if not pid:
+        try:
+            os._exit(0 if holds() else 1)
+        finally:
+            os._exit(2)
+    return os.waitpid(pid, 0)[1] == 0
+
+
+def test_a_forked_process_does_not_share_the_connection_of_its_parent(valkey: Valkey) -> None:
+    mine = connection().connection_pool.own()
+    assert connection().ask(PING) == b"PONG"
+    assert in_a_fork(lambda: connection().connection_pool.own() is not mine and connection().ask(PING) == b"PONG")
+    assert connection().ask(PING) == b"PONG"
+
+
+def test_a_process_that_is_forked_while_the_breaker_is_open_asks_for_itself(
+    valkey: Valkey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(guarded, "BREAKER", Breaker(pause=60))
+    valkey.hang()
+    with pytest.raises(RedisTimeoutError):
+        connection().ask(PING)
+    valkey.wake()
+    assert guarded.BREAKER.is_open
+    assert in_a_fork(lambda: connection().ask(PING) == b"PONG")
+
+
+def test_who_is_interrupted_does_not_leave_his_answer_to_the_next(valkey: Valkey, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(_: object) -> None:
+        raise KeyboardInterrupt
+
+    connection().ask(PING)
+    with monkeypatch.context() as patch:
+        patch.setattr(connection().connection_pool.connection_class, "read_response", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            connection().ask(PING)
+    assert connection().ask(pack_command(("ECHO", "mine"))) == b"mine"
 
 
 def test_a_relay_that_the_cache_does_not_hear_keeps_its_notes(valkey: Valkey) -> None:

@@ -12,6 +12,7 @@ import pytest
 from django.db import connections, transaction
 
 from caching import queries, tokens
+from caching.client import GuardedPipeline
 from caching.relay import relay
 from caching.service import CachedRead, CacheService, connection, place_of
 from characters.models import Character
@@ -258,6 +259,16 @@ def test_a_reader_whose_token_is_evicted_while_he_loads_stores_nothing_that_fits
 
     ours.read(zoro.pk, evict)
     assert ours.read(zoro.pk) == "Zolo"
+
+
+def test_a_token_that_is_evicted_before_it_is_read_back_is_one_that_nothing_else_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever is stored under it is found by nobody."""
+    redis, keys, mget = connection(), ["market:token:one", "market:token:other"], GuardedPipeline.mget
+    monkeypatch.setattr(GuardedPipeline, "mget", lambda pipe, names: mget(pipe.delete(*names), names))
+    made = [token for _ in range(2) for token in tokens.complete(redis, keys, [None, None])]
+    assert [len(token) for token in made] == [tokens.BYTES] * 4
+    assert len(set(made)) == 4
+    assert redis.mget(keys) == [None, None]
 
 
 def test_a_flushed_cache_is_filled_again(zoro: Character) -> None:

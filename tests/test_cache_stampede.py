@@ -212,19 +212,25 @@ def test_a_load_that_fails_fails_for_all_who_wait_and_blocks_nobody(
         assert row(PK) == 1
 
 
+def written_since(row: CachedRead, loader: Loader, crowd: Crowd, writes: int = 1) -> None:
+    """Have 1 stored, then written over, and somebody who is loading 2."""
+    loader.go.set()
+    row(PK)
+    loader.go.clear()
+    loader.value = 2
+    for _ in range(writes):
+        CacheService.renew([f"character {PK}"])
+    crowd.sends(lambda: row(PK))
+    until(lambda: len(loader.begun) == 2)
+
+
 @pytest.mark.parametrize("elsewhere", [False, True])
 def test_who_may_see_what_was_true_a_moment_ago_does_not_wait(
     row: CachedRead, loader: Loader, crowd: Crowd, elsewhere: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if elsewhere:
         monkeypatch.setattr(misses, "_flights", NoFlights())
-    loader.go.set()
-    row(PK)
-    loader.go.clear()
-    loader.value = 2
-    CacheService.renew([f"character {PK}"])
-    crowd.sends(lambda: row(PK))
-    until(lambda: len(loader.begun) == 2)
+    written_since(row, loader, crowd)
     assert row(PK, may_be_old=True) == 1
     loader.go.set()
     assert crowd.comes_home() == [2]
@@ -235,13 +241,7 @@ def test_what_was_true_too_long_ago_is_nobodys(
     row: CachedRead, loader: Loader, crowd: Crowd, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(misses, "OLD_MS", 50)
-    loader.go.set()
-    row(PK)
-    loader.go.clear()
-    loader.value = 2
-    CacheService.renew([f"character {PK}"])
-    crowd.sends(lambda: row(PK))
-    until(lambda: len(loader.begun) == 2)
+    written_since(row, loader, crowd)
     time.sleep(0.1)
     crowd.sends(lambda: row(PK, may_be_old=True))
     time.sleep(0.05)
@@ -251,19 +251,12 @@ def test_what_was_true_too_long_ago_is_nobodys(
 
 
 def test_what_was_true_two_writes_ago_is_nobodys(row: CachedRead, loader: Loader, crowd: Crowd) -> None:
-    loader.go.set()
-    row(PK)
-    loader.go.clear()
-    loader.value = 3
-    CacheService.renew([f"character {PK}"])
-    CacheService.renew([f"character {PK}"])
-    crowd.sends(lambda: row(PK))
-    until(lambda: len(loader.begun) == 2)
+    written_since(row, loader, crowd, writes=2)
     crowd.sends(lambda: row(PK, may_be_old=True))
     time.sleep(0.05)
     assert crowd.got == []
     loader.go.set()
-    assert crowd.comes_home() == [3, 3]
+    assert crowd.comes_home() == [2, 2]
 
 
 def test_who_comes_after_a_write_does_not_join_the_load_from_before_it(row: CachedRead, loader: Loader, crowd: Crowd) -> None:

@@ -12,7 +12,7 @@ from django.db import connections
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from caching import queries, stats
+from caching import bodies, queries, stats
 from caching.prices import prices
 from caching.relay import relay
 from caching.service import READS
@@ -54,12 +54,18 @@ def worth_of(price: Decimal) -> str:
     return f"{start + value - value * FEE:.2f}"
 
 
+def page_of_a_new_process(pk: int) -> str:
+    """Return the board for one that has nothing of it yet: what a process has is proven by the tokens alone."""
+    bodies.forget()
+    return Client().get("/").text
+
+
 KINDS = {
     "a sorted set": Kind("market:*:STANDINGS:*", ranked_worth, worth_of),
     "a hash": Kind("market:*:PRICES", lambda pk: str(prices([pk])[pk]), str),
     "a value": Kind("market:*:QUOTE:*", lambda pk: str(queries.QUOTE(pk).price), str),
     "a fragment": Kind("market:*:BOARD_PART:*", lambda pk: queries.BOARD_PART(*BoardQuery()).rows, shown),
-    "a page": Kind("market:*:BOARD_PAGE:*", lambda pk: Client().get("/").text, shown),
+    "a page": Kind("market:*:BOARD_PAGE:*", page_of_a_new_process, shown),
     "tokens": Kind("market:token:*", lambda pk: str(queries.QUOTE(pk).price), str),
 }
 

@@ -10,7 +10,8 @@ from django.test import Client
 from characters.models import Character
 from crews.models import Crew
 from crews.selectors import analytics_time
-from onepiece_market.jinja import small_mark, when
+from onepiece_market.jinja import when
+from onepiece_market.pictures import small_mark
 from tests.factories import CharacterFactory, CrewFactory
 from tests.test_pages import Page, get
 

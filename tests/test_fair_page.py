@@ -9,7 +9,8 @@ from django.test import Client
 from django.utils import timezone
 
 from characters.models import BountyEvent, Character
-from onepiece_market.jinja import day, percent, when
+from onepiece_market.figures import percent
+from onepiece_market.jinja import day, when
 from tests.factories import CharacterFactory, UserFactory
 from tests.market import rule, tick, under_rules
 from tests.money import trade_by_sql

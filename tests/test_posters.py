@@ -15,6 +15,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 from django.db import connection
+from django.templatetags.static import static
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
@@ -27,7 +28,7 @@ from characters.loading import DATA
 from characters.models import BountyEvent, Character
 from characters.palette import PALETTE
 from characters.posters import ROOM, Sheet, poster_svg, share_png, sheet
-from onepiece_market import jinja
+from onepiece_market import pictures
 from tests.factories import CharacterFactory, CrewFactory, UserFactory
 from trading.orders import ParsedOrder
 from trading.services import place_order
@@ -160,7 +161,7 @@ def test_the_members_of_a_crew_share_its_mark_and_ground() -> None:
 
 def test_a_trader_does_not_get_the_face_of_the_character_he_names_himself_after() -> None:
     assert face_of_stranger("Monkey D. Luffy") != face("Monkey D. Luffy")
-    assert jinja.small_face("Monkey D. Luffy") != jinja.small_face(somebody("Monkey D. Luffy"))
+    assert pictures.small_face("Monkey D. Luffy") != pictures.small_face(somebody("Monkey D. Luffy"))
 
 
 @pytest.mark.parametrize("text", AWKWARD.values(), ids=AWKWARD.keys())
@@ -213,7 +214,7 @@ def test_a_poster_says_what_is_known_of_the_bounty() -> None:
 
 def test_fifty_faces_are_small() -> None:
     rows = [somebody(row["name"], row["crew"]) for row in cast("characters.csv")[:50]]
-    referred = "".join(str(jinja.small_face(row)) for row in rows)
+    referred = "".join(str(pictures.small_face(row)) for row in rows)
     in_full = "".join(str(copies(face(row.name, row.crew_name))) for row in rows)
     assert len(gzip.compress(referred.encode())) <= 3000
     assert len(gzip.compress((STATIC / "faces.svg").read_bytes())) <= 14_000
@@ -366,14 +367,14 @@ def test_lists_show_faces_that_reserve_their_place(client: Client) -> None:
         faces = re.findall(r'<svg class="face[^>]*>', page)
         assert faces, address
         assert all('width="40" height="40"' in tag and 'aria-hidden="true"' in tag for tag in faces)
-        assert f'<use href="{jinja.static("faces.svg")}#head-' in page
+        assert f'<use href="{static("faces.svg")}#head-' in page
         assert " style=" not in page
 
 
 @pytest.mark.django_db
 def test_suggestions_and_the_comparison_show_the_face_that_the_board_shows(client: Client) -> None:
     luffy = CharacterFactory(name="Luffy", crew=CrewFactory())
-    drawn = str(jinja.small_face(somebody(luffy.name, luffy.crew.name)))
+    drawn = str(pictures.small_face(somebody(luffy.name, luffy.crew.name)))
     for address in ("/", "/search/suggest/?q=luffy", f"/compare/?a={luffy.pk}"):
         assert drawn in client.get(address).content.decode(), address
 
@@ -383,7 +384,7 @@ def test_a_position_shows_the_face_that_the_board_shows(client: Client) -> None:
     luffy, trader = CharacterFactory(crew=CrewFactory()), UserFactory()
     place_order(trader, luffy.pk, ParsedOrder("buy", 1, None, uuid.uuid4()))
     client.force_login(trader)
-    drawn = str(jinja.small_face(somebody(luffy.name, luffy.crew.name)))
+    drawn = str(pictures.small_face(somebody(luffy.name, luffy.crew.name)))
     assert drawn in client.get("/portfolio/").content.decode()
     assert drawn in client.get("/").content.decode()
-    assert drawn != str(jinja.small_face(somebody(luffy.name))), "the control: without its crew"
+    assert drawn != str(pictures.small_face(somebody(luffy.name))), "the control: without its crew"

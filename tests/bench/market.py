@@ -61,10 +61,9 @@ def more_characters(first: int, last: int) -> None:
 def _fill(more: int) -> None:
     from django.core.management import call_command
 
-    from caching.relay import forget_what_a_restart_revived, relay
+    from caching.relay import relay
 
     call_command("load_characters", stdout=io.StringIO())
     more_characters(1, more)
-    forget_what_a_restart_revived()
     while relay():
         pass

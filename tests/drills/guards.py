@@ -62,7 +62,8 @@ GUARDS = [
           "            with __import__('contextlib').suppress(Exception):\n                renew(connection(), token_keys(",
           "outbox cache_down"),
     Guard("SKIP LOCKED", "caching/relay.py", "FOR UPDATE SKIP LOCKED", "FOR UPDATE", "outbox"),
-    Guard("a restart is noticed", "caching/relay.py", "if redis.get(key) == run:", "if redis.get(key):", "cache_down"),
+    Guard("a restart is noticed", "caching/pool.py", "redis.call('GET', KEYS[1]) ~= run then",
+          "not redis.call('GET', KEYS[1]) then", "cache_down"),
     Guard("a REFRESH by hand is seen", "caching/relay.py", "if rows != last:", "if last is None:", "worker"),
     Guard("nothing cached within a transaction", "caching/service.py", "if transaction.get_connection().in_atomic_block:",
           "if False:", "cache_freshness"),
@@ -76,7 +77,13 @@ GUARDS = [
           "bodies"),
     Guard("a page of its own for every site", "caching/bodies.py", '(f"{request.scheme}://{request.get_host()}", ', '("", ',
           "bodies"),
-    Guard("an end to what a process keeps", "caching/bodies.py", "if kept and kept[0] > now:", "if kept:", "bodies"),
+    Guard("an end to what a process keeps", "caching/bodies.py", "if kept and kept.until > now:", "if kept:", "bodies"),
+    Guard("the tokens of what a process keeps", "caching/copies.py", "redis.ask(place.glance) == proof.tokens",
+          "redis.ask(place.glance)", "bodies"),
+    Guard("what a process keeps ends with the cache's own", "caching/copies.py", "time.monotonic() < proof.until and ", "",
+          "bodies"),
+    Guard("a connection without the answer to another's question", "caching/client.py",
+          "            connection.disconnect()\n            raise", "            raise", "cache_down"),
 ]  # fmt: skip
 
 

@@ -13,13 +13,13 @@ from django.core.management.base import BaseCommand
 from django.db import Error, connections
 from redis import RedisError
 
-from caching.relay import forget_what_a_restart_revived, relay, see_refresh
+from caching.relay import relay, see_refresh
 from crews.management.commands.refresh_crew_analytics import seconds
 from onepiece_market.schedule import Schedule, jobs
 
 PAUSE = 0.02  # seconds between two looks into an empty outbox: how long a write that sends no signal is not seen
 TROUBLE = 0.5  # seconds between two tries while a server does not answer
-ROUNDS = 50  # looks between two questions whether the cache was restarted, and whether crew_analytics was refreshed
+ROUNDS = 50  # looks between two questions whether crew_analytics was refreshed
 log = logging.getLogger(__name__)
 
 
@@ -57,7 +57,6 @@ def _relay_until(ended: threading.Event) -> None:
     while not ended.is_set():
         try:
             if rounds % ROUNDS == 0:
-                forget_what_a_restart_revived()
                 seen = see_refresh(seen)
             busy = bool(relay())
             rounds, well = rounds + 1, True

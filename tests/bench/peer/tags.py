@@ -11,7 +11,7 @@ from django.utils.safestring import SafeString, mark_safe
 from characters import faces
 from characters.drawing import references
 from characters.models import Character
-from onepiece_market.jinja import money, percent, short, whole
+from onepiece_market.figures import money, percent, short, whole
 
 register = template.Library()
 for write in (money, short, whole):
