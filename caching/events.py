@@ -13,9 +13,9 @@ from caching.service import CacheService
 from characters.models import BountyEvent, Character, Listing
 from crews.models import Crew, CrewAnalytics
 from crews.signals import rows_written
-from trading.models import User
+from trading.models import MarketRules, User
 
-CHARACTER, CREW, ANALYTICS, TRADER = "character", "crew", "crew_analytics", "trader"
+CHARACTER, CREW, ANALYTICS, TRADER, MARKET = "character", "crew", "crew_analytics", "trader", "market"
 KINDS: dict[type[Model], tuple[str, str]] = {  # what a row of a model tells of, and the attribute with that id
     Crew: (CREW, "pk"),
     CrewAnalytics: (ANALYTICS, "pk"),
@@ -23,6 +23,7 @@ KINDS: dict[type[Model], tuple[str, str]] = {  # what a row of a model tells of,
     Listing: (CHARACTER, "character_id"),
     BountyEvent: (CHARACTER, "character_id"),
     User: (TRADER, "pk"),
+    MarketRules: (MARKET, "pk"),
 }
 UNSEEN = frozenset({"last_login", "last_seen"})  # nothing that is cached shows it
 

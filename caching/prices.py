@@ -4,6 +4,7 @@ Write-through: whoever renews a character's tokens stores its price anew (events
 """
 
 import re
+import time
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from decimal import Decimal
@@ -82,8 +83,9 @@ def _store(redis: GuardedRedis, ids: Sequence[int], tokens: Tokens) -> dict[int,
     """Load these prices and store them under the tokens that stood before. One query, none for nobody."""
     if not ids:
         return {}
+    started = time.perf_counter()
     loaded = prices_of(ids)
-    stats.note(NAME, loads=1)
+    stats.note(NAME, loads=1, load_us=int((time.perf_counter() - started) * 1e6))
     texts = {pk: str(loaded[pk]).encode() if pk in loaded else NONE for pk in ids}
     with redis.pipeline(transaction=False) as pipe:
         pipe.hset(_key(), mapping={str(pk): tokens[pk] + text for pk, text in texts.items()})

@@ -7,13 +7,14 @@ without a session, rendered by the view. README's table is made of these rows by
 from inspect import signature
 
 from caching import prices, standings
-from caching.events import ANALYTICS, CHARACTER, CREW, TRADER
+from caching.events import ANALYTICS, CHARACTER, CREW, MARKET, TRADER
 from caching.keys import any_of, one_of
 from caching.service import PAGES, READS, CachedRead, cached, page
 from characters import bounties, fragments
 from characters import selectors as characters
 from crews import fragments as crew_fragments
 from crews import selectors as crews
+from trading import selectors as trading
 
 MINUTE = 60  # seconds
 
@@ -36,11 +37,15 @@ def _one_crew(pk: int) -> tuple[str, ...]:
 
 
 def _everything(*_: object) -> tuple[str, ...]:
-    return (any_of(CHARACTER), any_of(CREW), any_of(ANALYTICS))
+    return (any_of(CHARACTER), any_of(CREW), any_of(ANALYTICS), any_of(MARKET))
 
 
 def _quote_page(site: str, pk: int, *_: object) -> tuple[str, ...]:
-    return _one_character(pk)
+    return (*_one_character(pk), any_of(MARKET))
+
+
+def _market() -> tuple[str, ...]:
+    return (any_of(MARKET),)
 
 
 def _leaders(*_: object) -> tuple[str, ...]:
@@ -55,6 +60,7 @@ BOUNTY_HISTORY = cached("BOUNTY_HISTORY", bounties.bounty_history, 5 * MINUTE, _
 CREW_ANALYTICS = cached("CREW_ANALYTICS", crews.crew_numbers, 5 * MINUTE, _crew_lists)
 CREW_CHOICES = cached("CREW_CHOICES", crews.crew_choices, 5 * MINUTE, _crew_lists)
 CREW_PROFILE = cached("CREW_PROFILE", crews.crew_profile, 5 * MINUTE, _one_crew)
+MARKET_STATE = cached("MARKET_STATE", trading.market, 5 * MINUTE, _market)
 
 BOARD_PART = cached("BOARD_PART", fragments.board_part, 5 * MINUTE, _lists)
 QUOTE_PARTS = cached("QUOTE_PARTS", fragments.quote_parts, 5 * MINUTE, _one_character)

@@ -1,5 +1,6 @@
 """The relay: what triggers noted in cache_outbox becomes renewed tokens. It covers every write that sends no signal."""
 
+import time
 from collections.abc import Iterable
 from typing import Any
 
@@ -12,6 +13,8 @@ from caching.service import connection
 from caching.tokens import renew, token_keys
 
 BATCH = 500
+PATIENCE = 1.0  # seconds
+POLL = 0.004  # seconds between two looks at what another relay is telling
 ROWS = "SELECT count(*), sum(xmin::text::bigint) FROM crew_analytics"  # another refresh left others behind
 # The row is gone only if the cache has acknowledged the renewal: whatever dies in between, it is told again.
 TAKE = """
@@ -32,6 +35,25 @@ def relay(using: str = "owner") -> list[float]:
             events = events_of((kind, row_id) for kind, row_id, _ in notes)
             renew(connection(), token_keys(settings.CACHE_SPACE, events))
     return [float(age) for _, _, age in notes]
+
+
+def settle(using: str = "owner") -> bool:
+    """Relay until all that is noted by now was told, by us or by another relay; return whether it was within a second.
+
+    What is cached after that is not made stale by what was written before. Raises RedisError.
+    """
+    until = time.monotonic() + PATIENCE
+    with connections[using].cursor() as cursor:
+        cursor.execute("SELECT coalesce(max(id), 0) FROM cache_outbox")
+        (last,) = cursor.fetchone()
+        while time.monotonic() < until:
+            told = relay(using)
+            cursor.execute("SELECT EXISTS (SELECT FROM cache_outbox WHERE id <= %s)", [last])
+            if cursor.fetchone() == (False,):
+                return True
+            if not told:
+                time.sleep(POLL)
+    return False
 
 
 def see_refresh(last: tuple[Any, ...] | None, using: str = "owner") -> tuple[Any, ...]:

@@ -53,6 +53,14 @@ def standings(limit: int, me: Leader | None = None) -> Standings:
     return _merged(selectors.leaders(limit + 1), limit, me, selectors.rank_of(me.worth, me.user_id) if me else 0)
 
 
+def recount() -> None:
+    """Count all traders anew and keep the set for another TTL, unless somebody counts them just now. Raises RedisError."""
+    redis = connection()
+    key = _key(redis)
+    if redis.set(_lease(key), b"", nx=True, px=int(LEASE * 1000)):
+        _build(redis, key)
+
+
 class LostError(RedisError):
     """The set was counted and is gone again, or whoever counts it does not end."""
 

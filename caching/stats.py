@@ -34,13 +34,13 @@ class Counts(NamedTuple):
 
     @property
     def load_ms(self) -> float | None:
-        """What a load takes on average, in ms."""
-        return self.load_us / self.loads / 1000 if self.loads else None
+        """What a load takes on average, in ms; None where there was none, or nobody took its time."""
+        return self.load_us / self.loads / 1000 if self.loads and self.load_us else None
 
     @property
     def bytes_a_hit(self) -> float | None:
-        """How large a value is on average."""
-        return self.bytes / self.hits if self.hits else None
+        """How large a value is on average; None where there was none, or it is not one value."""
+        return self.bytes / self.hits if self.hits and self.bytes else None
 
 
 _FIELDS = {name: number for number, name in enumerate(Counts._fields)}

@@ -7,7 +7,8 @@ from django.db import IntegrityError, OperationalError, connection, transaction
 
 from characters.loading import Problem, Table
 from characters.models import Character, Import
-from characters.services import table_columns, unknown_crews, write_characters, write_crews
+from characters.news import TOLD, Move, decision, moves
+from characters.services import latest, news_in, table_columns, unknown_crews, write_characters, write_crews
 from characters.sheets import read_sheet
 from crews.changes import bind_staff, label, said
 from crews.models import Crew
@@ -16,18 +17,23 @@ KEPT_PROBLEMS = 200
 
 
 class Line(NamedTuple):
-    """One row that is new or changes something: (column, before, after) of each that differs. chapter: of the bounty."""
+    """One row that is new or changes something: (column, before, after) of each that differs.
+
+    chapter: of the bounty. move: what it does to the price.
+    """
 
     line: int
     name: str
     what: str
     moved: list[tuple[str, Any, Any]]
     chapter: int | None = None
+    move: Move | None = None
 
     @property
     def told(self) -> list[tuple[str, str, str]]:
         """The same as a person reads it."""
-        return [(label(column), said(column, before, {}), self._after(column, after)) for column, before, after in self.moved]
+        facts = [(label(column), said(column, before, {}), self._after(column, after)) for column, before, after in self.moved]
+        return [*facts, ("price", *self.move.prices)] if self.move else facts
 
     def _after(self, column: str, value: Any) -> str:
         source = f" (chapter {self.chapter or 'to be confirmed'})" if column == "bounty" and value is not None else ""
@@ -37,7 +43,7 @@ class Line(NamedTuple):
 class Preview(NamedTuple):
     """What a file would do. digest: of all of it, so that nothing else is done on confirmation.
 
-    problems: why it can no longer be imported, as sentences; empty when it can.
+    problems: why it can no longer be imported, as sentences; empty when it can. moved: how many prices would move.
     """
 
     problems: list[str]
@@ -45,6 +51,7 @@ class Preview(NamedTuple):
     new: int
     changed: int
     unchanged: int
+    moved: int
     digest: str
 
 
@@ -144,20 +151,28 @@ def sentences(problems: list[Problem]) -> list[str]:
 
 
 def preview(table: Table) -> Preview:
-    """Return what a table would do. Three queries at most."""
+    """Return what a table would do. Five queries at most."""
     columns = sorted(table_columns(table) - {"history"}) + (["bounty"] if "history" in table_columns(table) else [])
     known = _known_crews(table) if table.kind == "crews" else _known_characters(table)
+    found = {move.name: move for move in moves(news_in(table, "default"))} if "bounty" in columns else {}
     lines = []
     for number, row in table.rows.items():
-        bounty, chapter = (row.get("history") or [(None, None)])[-1]
+        bounty, chapter = latest(row)
         after = {**row, "bounty": bounty}
         before = known.get(row["name"])
         moved = [(c, before[c] if before else None, after[c]) for c in columns if not before or before[c] != after[c]]
         if moved:
-            lines.append(Line(number, row["name"], "changed" if before else "new", moved, chapter))
+            lines.append(Line(number, row["name"], "changed" if before else "new", moved, chapter, found.get(row["name"])))
     new = sum(line.what == "new" for line in lines)
-    digest = hashlib.sha256(repr([(line, table.rows[line.line]) for line in lines]).encode()).hexdigest()
-    return Preview(sentences(problems_of(table)), lines, new, len(lines) - new, len(table.rows) - len(lines), digest)
+    problems = sentences(problems_of(table))
+    return Preview(problems, lines, new, len(lines) - new, len(table.rows) - len(lines), len(found), _digest(table, lines))
+
+
+def _digest(table: Table, lines: list[Line]) -> str:
+    """Return what stands for all that a file would do; a price that has moved meanwhile is no other file."""
+    done = [(line._replace(move=None), table.rows[line.line]) for line in lines]
+    decided = decision(line.move for line in lines if line.move)
+    return hashlib.sha256(repr((done, decided)).encode()).hexdigest()
 
 
 def _known_crews(table: Table) -> dict[str, dict[str, Any]]:
@@ -168,5 +183,5 @@ def _known_crews(table: Table) -> dict[str, dict[str, Any]]:
 def _known_characters(table: Table) -> dict[str, dict[str, Any]]:
     names = [row["name"] for row in table.rows.values()]
     columns = table_columns(table) - {"history", "crew"}
-    rows = Character.objects.filter(name__in=names).values("name", "bounty", "crew__name", *columns)
-    return {row["name"]: {**row, "crew": row["crew__name"] or ""} for row in rows}
+    rows = Character.objects.filter(name__in=names).values("name", "crew__name", *columns, told=TOLD)
+    return {row["name"]: {**row, "crew": row["crew__name"] or "", "bounty": row["told"]} for row in rows}

@@ -143,6 +143,7 @@ class Listing(models.Model):
     shares_outstanding = models.BigIntegerField(db_default=1_000_000)
     halted = models.BooleanField(db_default=False)  # by staff
     awaits_bounty = models.BooleanField(db_default=False)  # news is announced that no tick has applied
+    news_by = models.IntegerField(null=True)  # the member of staff who told them, NULL for commands
     cools_until = models.DateTimeField(null=True)  # demand bent the price too far within a day
     listed_at = models.DateTimeField(db_default=TransactionNow())
 
@@ -179,6 +180,7 @@ class BountyEvent(models.Model):
     effective_at = models.DateTimeField(db_default=TransactionNow())
     applied_at = models.DateTimeField(null=True, editable=False)  # NULL: announced, and trade waits for the tick
     withdrawn_at = models.DateTimeField(null=True, editable=False)  # it was a mistake: pages leave it out
+    staff_id = models.IntegerField(null=True, editable=False)  # who told it, NULL: a command
 
     objects = BountyEventQuerySet.as_manager()
 

@@ -1,6 +1,7 @@
 """What pages show of characters."""
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -11,6 +12,7 @@ from django.http import Http404
 from characters.board import SORTS, BoardQuery
 from characters.models import Character, CharacterQuerySet, character_url
 from characters.search import Match, Tier, matches
+from characters.stops import Stop, stop_of
 from crews.models import crew_url
 
 PAGE = 50
@@ -71,6 +73,14 @@ class Quote(NamedTuple):
     epithet_chapter: int | None
     devil_fruit_chapter: int | None
     full_vote: int
+    halted: bool
+    awaits_bounty: bool
+    cools_until: datetime | None
+
+    @property
+    def stop(self) -> Stop | None:
+        """Why nobody trades it at this moment, None where everybody may."""
+        return stop_of(halted=self.halted, awaits_bounty=self.awaits_bounty, cools_until=self.cools_until)
 
     @property
     def url(self) -> str:
@@ -111,7 +121,8 @@ ROW = (
 )  # fmt: skip
 QUOTE = (
     *ROW, "aliases", "devil_fruit", "sentiment_score", "description", "is_active", "first_chapter",
-    "crew_chapter", "epithet_chapter", "devil_fruit_chapter", "listing__full_vote",
+    "crew_chapter", "epithet_chapter", "devil_fruit_chapter", "listing__full_vote", "listing__halted", "listing__awaits_bounty",
+    "listing__cools_until",
 )  # fmt: skip
 
 

@@ -7,6 +7,7 @@ from django.db import DEFAULT_DB_ALIAS, connection
 
 from characters.loading import History, Problem, Table
 from characters.models import BountyEvent, Character
+from characters.news import TOLD, News
 from crews.models import Crew
 from crews.signals import rows_written
 
@@ -34,14 +35,15 @@ def write_crews(table: Table, using: str, *, only_new: bool = False) -> Written:
 
 
 def write_characters(table: Table, using: str, *, only_new: bool = False, progress: Progress = lambda _: None) -> Written:
-    """Add or update characters by name; a bounty that differs becomes a bounty event. Call inside a transaction."""
+    """Add or update characters by name; a bounty that differs is announced. Call inside a transaction."""
     crews = dict(Crew.objects.using(using).values_list("name", "id"))
     rows = [_with_crew(row, crews) for row in table.rows.values()]
     names = [row["name"] for row in rows]
-    known = {
+    known: dict[str, Any] = {
         c.name: c
         for c in Character.objects.using(using)
         .filter(name__in=names)
+        .annotate(told=TOLD)
         .defer("search", "names")
         .select_for_update(no_key=True, of=("self",))
     }
@@ -50,17 +52,28 @@ def write_characters(table: Table, using: str, *, only_new: bool = False, progre
     for start in range(0, len(new), BATCH):
         _add(new[start : start + BATCH], using)
         progress(min(start + BATCH, len(new)))
-    bounties_before = {name: c.bounty for name, c in known.items()}
     columns = table_columns(table) - {"crew", "history"} | ({"crew_id"} if "crew" in table_columns(table) else set())
     changed = _changed(known, old, columns)
     if changed:
         Character.objects.using(using).bulk_update(changed, sorted(c.removesuffix("_id") for c in columns), BATCH)
-    latest = {row["name"]: (row["history"] or [(None, None)])[-1] for row in old if "history" in row}
-    moved = {name: [entry] for name, entry in latest.items() if entry[0] != bounties_before[name]}
+    moved = {row["name"]: [latest(row)] for row in old if "history" in row and latest(row)[0] != known[row["name"]].told}
     _announce(moved, {name: c.pk for name, c in known.items()}, using)
     rows_written.send(Character, ids=None, using=using)
     touched = {c.name for c in changed} | moved.keys()
     return Written(len(new), len(touched), len(rows) - len(new) - len(touched))
+
+
+def news_in(table: Table, using: str) -> list[News]:
+    """Return the news that writing a table of characters would announce of those that are there already. One query."""
+    told = {row["name"]: latest(row) for row in table.rows.values() if "history" in row}
+    known = Character.objects.using(using).filter(name__in=told).values_list("pk", "name", TOLD)
+    return [News(pk, *told[name]) for pk, name, bounty in known if told[name][0] != bounty]
+
+
+def latest(row: dict[str, Any]) -> tuple[int | None, int | None]:
+    """Return the bounty, with its chapter, that a row of a table ends with."""
+    history: History = row.get("history") or [(None, None)]
+    return history[-1]
 
 
 def add_character(character: Character, amount: int | None, chapter: int | None) -> None:

@@ -8,7 +8,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_safe
 
 from caching.bodies import shared
-from caching.queries import BOARD_PAGE, BOARD_PART, CREW_CHOICES, QUOTE, QUOTE_PAGE, QUOTE_PARTS
+from caching.queries import BOARD_PAGE, BOARD_PART, CREW_CHOICES, MARKET_STATE, QUOTE, QUOTE_PAGE, QUOTE_PARTS
 from characters import selectors
 from characters.board import FIELDS, SORTS, read_board_query
 from characters.board_links import address, chips, heads, quick_chips
@@ -22,13 +22,14 @@ from trading.tickets import TicketError, ticket_for
 @require_safe
 @shared(BOARD_PAGE, *FIELDS)
 def board(request: HttpRequest) -> HttpResponse:
-    """Show the market: search, filters, order and page are in the address. Cold 2 queries, on later pages 3; warm none."""
+    """Show the market: search, filters, order and page are in the address. Cold 3 queries, on later pages 4; warm none."""
     query, errors = read_board_query(request.GET)
     part = BOARD_PART(*query)
     crews = CREW_CHOICES(query.crew)
     names = {crew.id: crew.name for crew in crews}
     asked = {field: value for field in FIELDS if (value := request.GET.get(field, ""))}
     context = {
+        "stop": MARKET_STATE().stop,
         "part": part,
         "query": {**dict.fromkeys(FIELDS, ""), **asked, "sort": query.sort},
         "sorts": [("", "Best match")] if query.q else [(value, sort.label) for value, sort in SORTS.items()],
@@ -46,7 +47,7 @@ def board(request: HttpRequest) -> HttpResponse:
 @require_safe
 @shared(QUOTE_PAGE)
 def quote(request: HttpRequest, pk: int, slug: str = "") -> HttpResponse:
-    """Show one character with its order ticket and the reader's position. Cold 3 queries, for a trader 9; warm 3 less."""
+    """Show one character with its order ticket and the reader's position. Cold 4 queries, for a trader 10; warm 4 less."""
     character = QUOTE(pk)
     known = {name: request.GET[name] for name in ("action", "quantity") if name in request.GET}
     if request.path != character.url or request.GET.keys() != known.keys():
@@ -65,10 +66,14 @@ def quote_page(
         with as_user(request.user):
             my_desk = desk(request.user.pk, character.id)
             holdings = holdings_value(request.user.pk)
+    market_stop = MARKET_STATE().stop
+    stop = market_stop or character.stop
     context = {
         "character": character,
+        "market_stop": market_stop,
+        "stop": stop,
         "parts": QUOTE_PARTS(character.id),
-        "ticket": ticket_for(character, my_desk, order, error) if my_desk else None,
+        "ticket": ticket_for(character, my_desk, order, error) if my_desk and (error or not stop) else None,
         "position": my_desk.position if my_desk else None,
         "cash": my_desk.cash if my_desk else None,
         "total": my_desk.cash + holdings if my_desk else None,

@@ -50,6 +50,11 @@ class Step(NamedTuple):
     then: str
     is_newer: bool
 
+    @property
+    def waits(self) -> bool:
+        """Whether a tick will do it."""
+        return self.column == "bounty"
+
 
 def bind_staff(user: Any, using: str = DEFAULT_DB_ALIAS) -> None:
     """Write the changes of this transaction down to this member of the staff. Call inside a transaction."""

@@ -12,7 +12,7 @@ from crews.selectors import SORTS
 @require_safe
 @shared(CREWS_PAGE, "sort")
 def crew_list(request: HttpRequest) -> HttpResponse:
-    """Show all crews in numbers, in the order asked for. Cold one query, warm none."""
+    """Show all crews in numbers, in the order asked for. Cold two queries, warm none."""
     asked = request.GET.get("sort", "cap")
     sort = asked if asked in SORTS else "cap"
     context = {"part": CREWS_PART(sort), "unknown_sort": asked != sort}

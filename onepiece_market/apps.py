@@ -21,8 +21,10 @@ class MarketConfig(AppConfig):
 
 
 def _after_migrations(using: str, **_: Any) -> None:
-    """Make the staff's group where the schema was migrated: its permissions are there by then."""
+    """Make the staff's group where the schema was migrated, its permissions are there by then; and a place for the next ticks."""
+    from characters.history import make_price_partitions
     from onepiece_market.desk.group import make_desk_group
 
     if using != "default":
         make_desk_group(using)
+        make_price_partitions(using)

@@ -1,6 +1,6 @@
 """The environment of the site's templates: how addresses, numbers and dates are written."""
 
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any
@@ -24,7 +24,7 @@ def environment(**options: Any) -> jinja2.Environment:
     env = jinja2.Environment(**options)  # noqa: S701  Django passes autoescape=True
     env.globals.update(url=url, static=lru_cache(static))
     env.globals.update(face=small_face, mark=small_mark, draw=draw, poster_sheet=sheet, pen=PEN)
-    env.filters.update(money=money, whole=whole, percent=percent, when=when, short=short, millions=millions)
+    env.filters.update(money=money, whole=whole, percent=percent, share=share, day=day, when=when, short=short, millions=millions)
     return env
 
 
@@ -72,7 +72,17 @@ def whole(number: float | Decimal) -> str:
 
 def percent(number: float) -> str:
     """Write a change in per cent: +1.2 %."""
-    return f"{number:+.1f}{NARROW}%".replace("-", "\N{MINUS SIGN}")
+    return f"{number:+,.1f}{NARROW}%".replace("-", "\N{MINUS SIGN}")
+
+
+def share(number: float | Decimal) -> str:
+    """Write a part of something in per cent, with as few decimals as it has, and one at most: 1 %, 1.8 %."""
+    return f"{round(float(number), 1):g}{NARROW}%"
+
+
+def day(moment: date) -> str:
+    """Write a day: 22 Nov 2026."""
+    return f"{moment:%-d %b %Y}"
 
 
 def when(moment: datetime) -> str:

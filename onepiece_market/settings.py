@@ -1,5 +1,6 @@
 """Settings. Every environment variable is read here and only here; `.env.example` lists them all."""
 
+import os
 import sys
 from datetime import timedelta
 from pathlib import Path
@@ -22,10 +23,10 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
 env.read_env(BASE_DIR / ".env")
 
-# Tests run on servers of their own, below the same folder.
+# Tests run on servers of their own, below the same folder; so does each process of pytest-xdist, which names itself.
 MARKET_HOME = Path(env.str("MARKET_HOME", str(BASE_DIR / ".local"))).expanduser().resolve()
 if "pytest" in sys.modules:
-    MARKET_HOME /= "test"
+    MARKET_HOME = MARKET_HOME / "test" / os.environ.get("PYTEST_XDIST_WORKER", "")
 
 
 def _count(variable: str, default: int) -> int:
@@ -177,6 +178,7 @@ MARKET_GUESTS_PER_DAY = _count("MARKET_GUESTS_PER_DAY", 20)
 MARKET_SIGNUPS_PER_DAY = _count("MARKET_SIGNUPS_PER_DAY", 50)
 MARKET_GUEST_DAYS = 7  # without a visit; then the account is closed
 MARKET_TRUSTED_PROXIES = _count("MARKET_TRUSTED_PROXIES", 0)
+MARKET_TICK_SECONDS = _count("MARKET_TICK_SECONDS", 60)  # from one publication of prices to the next
 
 # Guessing passwords: counted in PostgreSQL, by name and address (trading/lockout.py adds the address alone).
 AXES_HANDLER = "trading.lockout.TwoLimits"

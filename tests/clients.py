@@ -21,13 +21,18 @@ def connect(alias: str = "default") -> "psycopg.Connection[Any]":
     return psycopg.connect(**{name: parameters[name] for name in names if parameters.get(name)}, autocommit=True)
 
 
-def send(connection: "psycopg.Connection[Any]", call: Call) -> dict[str, Any]:
-    """Bind the user and execute one trade, in one transaction."""
-    with connection.transaction():
-        connection.execute(f"SET LOCAL market.user_id = '{call[0]}'")
-        row = connection.execute(EXECUTE_TRADE, call).fetchone()
+def execute(connection: "psycopg.Connection[Any]", call: Call) -> dict[str, Any]:
+    """Bind the user and execute one trade, in the transaction that is open."""
+    connection.execute(f"SET LOCAL market.user_id = '{call[0]}'")
+    row = connection.execute(EXECUTE_TRADE, call).fetchone()
     answer: dict[str, Any] = json.loads(row[0], parse_float=Decimal) if row else {}
     return answer
+
+
+def send(connection: "psycopg.Connection[Any]", call: Call) -> dict[str, Any]:
+    """Bind the user and execute one trade, in a transaction of its own."""
+    with connection.transaction():
+        return execute(connection, call)
 
 
 def all_at_once(calls: Iterable[Call]) -> list[dict[str, Any]]:
@@ -46,7 +51,9 @@ def all_at_once(calls: Iterable[Call]) -> list[dict[str, Any]]:
     return in_threads(client, waiting)
 
 
-def waits_then[R](first: Callable[["psycopg.Connection[Any]"], object], second: Callable[[], R]) -> tuple[Future[R], bool]:
+def waits_then[R](
+    first: Callable[["psycopg.Connection[Any]"], object], second: Callable[[], R], alias: str = "default"
+) -> tuple[Future[R], bool]:
     """Do the first without committing, then the second; return what became of it, and whether it waited for the commit."""
 
     def run() -> R:
@@ -56,7 +63,7 @@ def waits_then[R](first: Callable[["psycopg.Connection[Any]"], object], second: 
             connections.close_all()
 
     query = "SELECT count(*) FROM pg_stat_activity WHERE %s = ANY (pg_blocking_pids(pid))"
-    with connect() as one, connect("owner") as watcher, ThreadPoolExecutor(1) as pool:
+    with connect(alias) as one, connect("owner") as watcher, ThreadPoolExecutor(1) as pool:
         with one.transaction():
             first(one)
             answer, waited = pool.submit(run), False

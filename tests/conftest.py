@@ -1,6 +1,8 @@
 """Real servers, real roles: the site's code runs as market_app, migrations as market_owner."""
 
+import os
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -15,6 +17,7 @@ from caching.breaker import Breaker
 from onepiece_market import servers
 from tests.valkey import Valkey
 
+MOST_PROCESSES = 4
 FLUSH = (
     "TRUNCATE users, crews, characters, order_flow, changes, imports, daily_counts, axes_accessattempt, auth_group,"
     " django_session, market_ticks RESTART IDENTITY CASCADE"
@@ -22,9 +25,18 @@ FLUSH = (
 FORGET = "TRUNCATE cache_outbox RESTART IDENTITY"  # after it: triggers note what the flush itself empties
 
 
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Divide the whole suite among processes, each with servers of its own. Named files, and servers named by a URL, get one."""
+    whole = config.args_source is not pytest.Config.ArgsSource.ARGS
+    embedded = settings.EMBEDDED_POSTGRES and settings.EMBEDDED_VALKEY
+    cores = os.cpu_count() or 1
+    return min(cores, MOST_PROCESSES) if whole and embedded and cores > 1 else 0
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Start or join the servers under MARKET_HOME/test, or check those that the environment names."""
-    servers.ensure()
+    if config.getoption("dist", "no") == "no":  # else this process only divides the work
+        servers.ensure()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -79,17 +91,26 @@ def valkey(monkeypatch: pytest.MonkeyPatch) -> Iterator[Valkey]:
 
 
 @pytest.fixture
-def broken_trade(transactional_db: None) -> Iterator[Callable[[str, str], None]]:
-    """Return a function that breaks a guard of execute_trade: the negative control of the test that it protects."""
+def broken(transactional_db: None) -> Iterator[Callable[..., None]]:
+    """Return a function that breaks a guard of a SQL function: the negative control of the test that it protects."""
+    whole: list[str] = []
 
     def run(text: str) -> None:
         with connections["owner"].cursor() as cursor:
             cursor.execute(sql.again(text))
 
-    def break_guard(guard: str, instead: str) -> None:
-        text = sql.read("functions/execute_trade_at")
+    def break_guard(name: str, guard: str, instead: str, version: int = 1) -> None:
+        text = sql.read(f"functions/{name}", version)
         assert text.count(guard) == 1, guard
+        whole.append(text)
         run(text.replace(guard, instead))
 
     yield break_guard
-    run(sql.read("functions/execute_trade_at"))
+    for text in whole:
+        run(text)
+
+
+@pytest.fixture
+def broken_trade(broken: Callable[..., None]) -> Callable[[str, str], None]:
+    """Return a function that breaks a guard of execute_trade."""
+    return partial(broken, "execute_trade_at")

@@ -1,14 +1,30 @@
 """Ticking, and looking at the market past its privileges, for tests."""
 
 import json
+import math
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import datetime
-from typing import Any
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any, NamedTuple
 
 from django.db import connections, transaction
 
 import sql
 from characters.models import Character, Listing
-from trading.models import User
+from tests.clients import connect
+from trading.models import MarketRules, User
+
+BAND = math.log(3)
+BEGINNING, END = "2000-01-01", "2100-01-01"
+
+
+class WaitingTick(NamedTuple):
+    """A tick that has consumed its flow and waits: its backend, and what will become of it."""
+
+    pid: int
+    answer: Future[dict[str, Any]]
 
 
 def rule(statement: str, *parameters: object) -> list[tuple[Any, ...]]:
@@ -32,14 +48,58 @@ def tick(at: datetime | None = None) -> dict[str, Any]:
     return found
 
 
+@contextmanager
+def waiting_tick(character: Character) -> Iterator[WaitingTick]:
+    """Let a tick consume its flow and wait for this character's row while the block runs; it goes on afterwards."""
+    with connect("owner") as holder, connect("owner") as ticker, ThreadPoolExecutor(1) as pool:
+        with holder.transaction():
+            holder.execute("SELECT FROM characters WHERE id = %s FOR NO KEY UPDATE", [character.pk])
+            answer = pool.submit(lambda: ticker.execute("SELECT tick_market()").fetchone()[0])  # type: ignore[index]
+            while not answer.done() and not blocked(ticker.info.backend_pid):
+                pass
+            yield WaitingTick(ticker.info.backend_pid, answer)
+        answer.exception(30)
+
+
+def blocked(pid: int) -> bool:
+    """Return whether a backend waits for a lock."""
+    return bool(rule("SELECT pg_blocking_pids(%s) <> '{}'", pid)[0][0])
+
+
 def demand_of(character: Character) -> int:
     """Return the votes that the tick has counted, in micro-votes."""
     return Listing.objects.using("owner").get(pk=character.pk).demand
 
 
+def price_by_hand(fundamental: Decimal, votes: int) -> Decimal:
+    """Return ln P = ln F + B·tanh((Z − R)/B), rounded to 0.01, at least 10.00."""
+    exact = float(fundamental) * math.exp(BAND * math.tanh(votes / 1_000_000 / BAND))
+    return max(Decimal(10), Decimal(f"{exact:.15g}").quantize(Decimal("0.01"), ROUND_HALF_UP))
+
+
 def vote_mismatches() -> list[tuple[Any, ...]]:
     """Return where demand and pending flow differ from what counted accounts hold."""
     return rule(sql.read_probe("vote_mismatches"))
+
+
+def tick_mismatches() -> list[tuple[Any, ...]]:
+    """Return which published prices do not follow from the log."""
+    with connections["owner"].cursor() as cursor:
+        cursor.execute(sql.read_probe("tick_mismatches"), {"from": BEGINNING, "to": END})
+        found: list[tuple[Any, ...]] = cursor.fetchall()
+    return found
+
+
+@contextmanager
+def under_rules(**changed: object) -> Iterator[None]:
+    """Let the market have other rules for the block."""
+    rules = MarketRules.objects.using("owner")
+    before = rules.values(*changed).get()
+    rules.update(**changed)
+    try:
+        yield
+    finally:
+        rules.update(**before)
 
 
 def give_money(user: User, amount: int) -> User:

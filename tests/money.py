@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db import connections, transaction
 
+from trading.binding import as_user
 from trading.models import Account, Holding, LedgerEntry, User
 
 
@@ -40,3 +41,11 @@ def trade_by_sql(
         cursor.execute("SELECT execute_trade(%s, %s, %s, %s, %s::numeric, %s::uuid)::text", arguments)
         answer: dict[str, Any] = json.loads(cursor.fetchone()[0], parse_float=Decimal)
     return answer
+
+
+def trades_by_sql(user: User, orders: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Call execute_trades as this user; return its answers."""
+    with as_user(user), connections["default"].cursor() as cursor:
+        cursor.execute("SELECT execute_trades(%s, %s::jsonb)::text", [user.pk, json.dumps(orders)])
+        answers: list[dict[str, Any]] = json.loads(cursor.fetchone()[0], parse_float=Decimal)
+    return answers

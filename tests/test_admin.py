@@ -16,6 +16,7 @@ from django.test.utils import CaptureQueriesContext
 from characters.models import BountyEvent, Character, Import, Listing
 from crews.models import Change, Crew
 from tests.factories import CharacterFactory, CrewFactory, UserFactory
+from tests.market import tick
 from tests.money import money_of, trade_by_sql
 from trading.models import Account, User
 
@@ -100,6 +101,18 @@ def submit(client: Client, url: str, form: Form, **changes: Any) -> HttpResponse
     response = client.post(url, {**form.values, "_save": "Save", **changes})
     errors = response.context["errors"] if response.context and "errors" in response.context else ""
     assert response.status_code == 302, errors
+    return response
+
+
+def announce(client: Client, url: str, **typed: Any) -> HttpResponse:
+    """Type news into the form or the list, look at what it moves, tick that exactly this is meant. It must be taken."""
+    sent = {**form_at(client, url).values, **typed, "_save": "Save"}
+    shown = client.post(url, sent)
+    assert shown.status_code == 200, "it was taken without a look"
+    box = re.search(r'<input type="checkbox" name="([\w-]*is_sure)" value="(\w+)"', shown.content.decode())
+    assert box, shown.context["errors"]
+    response = client.post(url, {**sent, box[1]: box[2]})
+    assert response.status_code == 302, response.content.decode()
     return response
 
 
@@ -217,7 +230,10 @@ def test_a_line_of_bounty_history_moves_bounty_price_and_market_cap(staff: Clien
     url = f"{CHARACTERS}{luffy.pk}/change/"
     form = form_at(staff, url)
     assert form.values["bounty_events-INITIAL_FORMS"] == "0"
-    submit(staff, url, form, **{"bounty_events-0-amount": "9000000", "bounty_events-0-chapter": "1053"})
+    announce(staff, url, **{"bounty_events-0-amount": "9000000", "bounty_events-0-chapter": "1053"})
+    luffy.refresh_from_db()
+    assert (luffy.bounty, luffy.current_price) == (4_000_000, 100)
+    tick()
     luffy.refresh_from_db()
     assert (luffy.bounty, luffy.current_price, luffy.market_cap) == (9_000_000, 150, 150_000_000)
     assert Listing.objects.get(character=luffy).fundamental == 150

@@ -26,15 +26,15 @@ ARTEFACTS = settings.MARKET_HOME / "screenshots"
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 STRANGER = (
     "/", "/?q=zolo", "/?q=xyzzyq", "/?sort=bounty", "/?min_price=abc", "/characters/1/", "/characters/2/", "/crews/", "/crews/1/",
-    "/compare/", "/compare/?a=1&b=2", "/leaderboard/", "/try/", "/signup/", "/login/", "/recover/", "/reset/", "/nowhere/",
-    "/crews/?sort=bounty", "/crews/?sort=name", "/characters/23/", "/reset/sent/", "/admin/login/",
+    "/compare/", "/compare/?a=1&b=2", "/leaderboard/", "/fair/", "/try/", "/signup/", "/login/", "/recover/", "/reset/",
+    "/nowhere/", "/crews/?sort=bounty", "/crews/?sort=name", "/characters/23/", "/reset/sent/", "/admin/login/",
 )  # fmt: skip
 STATUS = {"/nowhere/": 404, "/?min_price=abc": 400}  # of the pages below and above that are refusals
 TRADER = (
-    "/", "/characters/2/", "/portfolio/", "/history/", "/leaderboard/", "/account/", "/account/codes/", "/account/delete/",
-    "/account/email/", "/account/password/", "/account/elsewhere/", "/logout/",
+    "/", "/characters/2/", "/portfolio/", "/history/", "/leaderboard/", "/fair/", "/account/", "/account/codes/",
+    "/account/delete/", "/account/email/", "/account/password/", "/account/elsewhere/", "/logout/",
 )  # fmt: skip
-GUEST = ("/portfolio/", "/history/", "/account/", "/account/delete/", "/logout/")
+GUEST = ("/portfolio/", "/history/", "/fair/", "/account/", "/account/delete/", "/logout/")
 STAFF = (
     "/admin/", "/admin/characters/character/", "/admin/characters/character/?q=zoro", "/admin/characters/character/1/change/",
     "/admin/characters/character/add/", "/admin/crews/crew/", "/admin/crews/crew/1/change/", "/admin/trading/user/",
@@ -57,10 +57,16 @@ NOT_LOOKED_AT = {  # the route's name: why no page above is its
     "password_reset_confirm": "Its address holds a secret that was sent by mail.",
 }
 RISEN, FALLEN = 2, 1  # characters whose prices moved
-MOVED = (
-    "from characters.models import Character as C; "
-    f"[C.objects.using('owner').filter(pk=pk).update(weekly_change=c) for pk, c in (({RISEN}, 12.5), ({FALLEN}, -12.5))]"
-)
+MOVED = f"""
+from datetime import timedelta
+from django.db.models import F
+from django.utils import timezone
+from characters.models import Character, Listing
+for pk, change in (({RISEN}, 12.5), ({FALLEN}, -12.5)):  # since they were listed: the worker reckons the same
+    listed = {{"listed_at": timezone.now() - timedelta(days=8), "listed_price": F("listed_price") / (1 + change / 100)}}
+    Listing.objects.using("owner").filter(pk=pk).update(**listed)
+    Character.objects.using("owner").filter(pk=pk).update(weekly_change=change)
+"""
 
 SHOWN = {  # page: what is seen on it in both themes and at both widths
     "/": ("ol.rules", "tr.character .face", "td.spark-cell svg", ".change.up", ".change.down"),

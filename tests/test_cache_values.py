@@ -47,6 +47,7 @@ def arguments(loner: Character) -> Arguments:
         "CREW_ANALYTICS": [("cap",), ("name",)],
         "CREW_CHOICES": [(), (crew.pk,)],
         "CREW_PROFILE": [(crew.pk,), (unseen.pk,)],
+        "MARKET_STATE": [()],
         "BOARD_PART": [BoardQuery(), BoardQuery(q="zoro"), BoardQuery(q="zorro"), BoardQuery(crew=unseen.pk)],
         "QUOTE_PARTS": [(zoro.pk,), (loner.pk,)],
         "CREWS_PART": [("cap",), ("name",)],

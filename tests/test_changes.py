@@ -20,7 +20,8 @@ from crews.changes import bind_staff
 from crews.models import Change, Crew
 from tests.clients import connect, waits_then
 from tests.factories import CharacterFactory, CrewFactory, UserFactory
-from tests.test_admin import CHARACTERS, CREWS, change, form_at, submit
+from tests.market import tick
+from tests.test_admin import CHARACTERS, CREWS, announce, change, form_at, submit
 from trading.models import User
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -79,8 +80,22 @@ def test_the_list_a_crew_and_a_bounty_are_recorded(desk: Client, nami: User, zor
     change(desk, zoro.crew, captain="Luffy")
     assert (last(zoro.crew).before, last(zoro.crew).after) == ({"captain": "Somebody"}, {"captain": "Luffy"})
     url = f"{CHARACTERS}{zoro.pk}/change/"
-    submit(desk, url, form_at(desk, url), **{"bounty_events-0-amount": "9000000"})
-    assert (last(zoro).staff_id, last(zoro).after) == (nami.pk, {"bounty": 9_000_000})
+    announce(desk, url, **{"bounty_events-0-amount": "9000000"})
+    assert BountyEvent.objects.get(amount=9_000_000).staff_id == nami.pk
+    tick()
+    assert (last(zoro).staff_id, last(zoro).before, last(zoro).after) == (nami.pk, {"bounty": 4_000_000}, {"bounty": 9_000_000})
+
+
+def test_a_bounty_is_recorded_in_the_name_of_whoever_told_it_last_and_of_nobody_else(nami: User, zoro: Character) -> None:
+    with transaction.atomic():
+        bind_staff(nami)
+        BountyEvent.objects.create(character=zoro, amount=9_000_000)
+    tick()
+    BountyEvent.objects.create(character=zoro, amount=16_000_000)
+    tick()
+    Character.objects.using("owner").filter(pk=zoro.pk).update(bounty=1)
+    moved = Change.objects.filter(after__has_key="bounty").order_by("id").values_list("after__bounty", "staff_id")
+    assert list(moved) == [(9_000_000, nami.pk), (16_000_000, None), (1, None)]
 
 
 def test_who_adds_a_crew_or_a_character_is_recorded(desk: Client, nami: User) -> None:
@@ -296,14 +311,15 @@ def test_saving_in_the_list_offers_to_undo_what_was_changed_there(desk: Client, 
 
 
 def test_one_press_of_save_is_one_change(desk: Client, zoro: Character) -> None:
-    """A form that also enters a bounty makes two entries: both go back together."""
+    """What a form changes goes back together; the bounty that it announces is another change, made by a tick."""
     url = f"{CHARACTERS}{zoro.pk}/change/"
-    submit(desk, url, form_at(desk, url), epithet="Typo", **{"bounty_events-0-amount": "9000000"})
-    assert Change.objects.filter(row_id=zoro.pk, table_name="characters").count() == 3
-    assert desk.get(f"{url.removesuffix('change/')}history/").content.decode().count(">Undo<span") == 1
-    revert(desk, last(zoro))
+    announce(desk, url, epithet="Typo", devil_fruit="None", **{"bounty_events-0-amount": "9000000"})
+    typed = last(zoro)
+    tick()
+    assert desk.get(f"{url.removesuffix('change/')}history/").content.decode().count(">Undo<span") == 2
+    revert(desk, typed)
     zoro.refresh_from_db()
-    assert (zoro.epithet, zoro.bounty) == ("Hunter", 4_000_000)
+    assert (zoro.epithet, zoro.devil_fruit, zoro.bounty) == ("Hunter", "", 9_000_000)
 
 
 def test_of_two_writes_in_one_transaction_the_value_before_both_comes_back(desk: Client, zoro: Character) -> None:
@@ -349,9 +365,15 @@ def test_a_name_that_another_takes_at_that_moment_is_a_sentence_too(
 def test_a_bounty_goes_back_and_its_news_is_withdrawn(client: Client, desk: Client, zoro: Character) -> None:
     for amount, chapter in ((60_000_000, 213), (1_200_000_000, 435)):
         BountyEvent.objects.create(character=zoro, amount=amount, chapter=chapter)
+        tick()
     typo = last(zoro)
-    assert "is withdrawn" in desk.get(f"{CHANGES}{typo.pk}/revert/").content.decode()
-    revert(desk, typo)
+    page = desk.get(f"{CHANGES}{typo.pk}/revert/").content.decode()
+    assert "is withdrawn" in page
+    assert "<del>฿1,732.05</del> → <ins>฿387.30</ins>" in page
+    assert "bounty will be “฿60,000,000” again" in revert(desk, typo)
+    zoro.refresh_from_db()
+    assert zoro.bounty == 1_200_000_000
+    tick()
     zoro.refresh_from_db()
     assert (zoro.bounty, zoro.current_price) == (60_000_000, Decimal("387.30"))
     assert [bounty.amount for bounty in bounty_history(zoro.pk)] == [60_000_000, 4_000_000]
@@ -361,17 +383,21 @@ def test_a_bounty_goes_back_and_its_news_is_withdrawn(client: Client, desk: Clie
 
 def test_an_undone_bounty_can_be_undone(desk: Client, zoro: Character) -> None:
     BountyEvent.objects.create(character=zoro, amount=9_000_000, chapter=213)
+    tick()
     for bounty, told in ((4_000_000, [4_000_000]), (9_000_000, [9_000_000, 4_000_000])) * 2:
         revert(desk, last(zoro))
+        tick()
         zoro.refresh_from_db()
         assert (zoro.bounty, [bounty.amount for bounty in bounty_history(zoro.pk)]) == (bounty, told)
 
 
 def test_a_bounty_that_nobody_told_is_announced_anew(zoro: Character) -> None:
     restore_bounty(zoro, 5_000_000)
+    tick()
     zoro.refresh_from_db()
     assert (zoro.bounty, bounty_history(zoro.pk)[0].amount) == (5_000_000, 5_000_000)
     restore_bounty(zoro, None)
+    tick()
     zoro.refresh_from_db()
     assert (zoro.bounty, zoro.current_price) == (None, Decimal("25.00"))
 

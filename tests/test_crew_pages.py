@@ -9,7 +9,8 @@ from django.test import Client
 
 from characters.models import Character
 from crews.models import Crew
-from onepiece_market.jinja import small_mark
+from crews.selectors import analytics_time
+from onepiece_market.jinja import small_mark, when
 from tests.factories import CharacterFactory, CrewFactory
 from tests.test_pages import Page, get
 
@@ -116,6 +117,13 @@ def test_market_caps_add_up_as_they_are_written(client: Client) -> None:
     assert len(column) == crew.characters.count()
     assert last == sum(column) == Decimal(total.attributes["value"]) / 1_000_000
     assert caps[-1] in [tile.text for tile in page.find("dd")]
+
+
+def test_the_list_says_when_its_numbers_were_counted(client: Client, fleet: None) -> None:
+    """Who came aboard by SQL is on the crew's own page at once, and in the list from the next refresh on."""
+    counted = analytics_time()
+    assert counted
+    assert f"Counted on {when(counted)}. A crew's own page counts its members as of now." in get(client, "/crews/").text
 
 
 @pytest.mark.parametrize(

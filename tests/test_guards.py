@@ -27,6 +27,7 @@ from onepiece_market import embedded, servers
 from onepiece_market.management.commands import up
 from tests.clients import connect
 from tests.factories import CharacterFactory, CrewFactory, UserFactory
+from tests.market import tick
 from tests.money import ledger_rows, money_of, trade_by_sql
 from trading.binding import as_user
 from trading.models import MarketRules, User
@@ -139,6 +140,7 @@ def test_the_site_cannot_date_a_bounty_back() -> None:
     event = BountyEvent.objects.create(character=luffy, amount=9_000_000, effective_at="1997-07-22T00:00Z")
     event.refresh_from_db()
     assert event.effective_at.year >= 2025
+    tick()
     luffy.refresh_from_db()
     assert luffy.bounty == 9_000_000
 
@@ -146,6 +148,7 @@ def test_the_site_cannot_date_a_bounty_back() -> None:
 def test_a_new_bounty_does_not_weigh_old_votes_anew() -> None:
     luffy = CharacterFactory()
     BountyEvent.objects.create(character=luffy, amount=16_000_000)
+    tick()
     listing = Listing.objects.get(pk=luffy.pk)
     assert (listing.fundamental, listing.full_vote) == (200, 50)
 
@@ -213,6 +216,8 @@ def test_what_the_functions_owner_may_write_is_this_and_nothing_else() -> None:
             "changes": "INSERT",
             "daily_counts": "DELETE INSERT UPDATE",
             "cache_outbox": "INSERT",
+            "market_ticks": "INSERT",
+            "price_ticks": "INSERT",
         }
 
 

@@ -21,6 +21,7 @@ from characters.models import BountyEvent, Character, Import
 from crews.models import Change, Crew
 from tests.clients import connect, waits_then
 from tests.factories import CharacterFactory, CrewFactory, UserFactory
+from tests.market import tick
 from trading.models import User
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -112,7 +113,11 @@ def test_confirming_does_exactly_that_in_the_name_of_whoever_did_it(desk: Client
     )
     assert "2 characters imported from sheet.csv" in act(desk, record)
     zoro.refresh_from_db()
-    assert (zoro.epithet, zoro.bounty, zoro.current_price) == ("Pirate Hunter", 9_000_000, 150)
+    assert (zoro.epithet, zoro.bounty, zoro.current_price) == ("Pirate Hunter", 4_000_000, 100)
+    tick()
+    zoro.refresh_from_db()
+    assert (zoro.bounty, zoro.current_price) == (9_000_000, 150)
+    assert Change.objects.get(name="Zoro", after__bounty=9_000_000).staff_id == nami.pk
     told = BountyEvent.objects.order_by("id").values_list("character__name", "amount", "chapter")
     assert list(told) == [("Zoro", 4_000_000, None), ("Usopp", 30_000_000, 435), ("Zoro", 9_000_000, 435)]
     assert set(Change.objects.filter(name__in=("Usopp",)).values_list("staff_id", flat=True)) == {nami.pk}

@@ -185,26 +185,28 @@ def order(client: Client, character: Character, **changed: str) -> HttpResponse:
 ANONYMOUS, SIGNED_IN = False, True
 # Address, who, statements with nothing cached: within a test's transaction reads go past the cache.
 COSTS = [
-    ("/", ANONYMOUS, 2),
-    ("/", SIGNED_IN, 3),
-    ("/?sort=name&min_price=1&crew=1", ANONYMOUS, 2),
-    ("/?sort=name&after={first}", ANONYMOUS, 3),
-    ("/?q=pirate", ANONYMOUS, 2),
-    ("/?q=pyrate", ANONYMOUS, 2),
+    ("/", ANONYMOUS, 3),
+    ("/", SIGNED_IN, 4),
+    ("/?sort=name&min_price=1&crew=1", ANONYMOUS, 3),
+    ("/?sort=name&after={first}", ANONYMOUS, 4),
+    ("/?q=pirate", ANONYMOUS, 3),
+    ("/?q=pyrate", ANONYMOUS, 3),
     ("/search/suggest/?q=pyr", ANONYMOUS, 1),
-    ("/characters/{first}/pirate-000/", ANONYMOUS, 3),
-    ("/characters/{first}/pirate-000/", SIGNED_IN, 9),
-    ("/characters/{first}/preview/?action=buy&quantity=2", SIGNED_IN, 6),
+    ("/characters/{first}/pirate-000/", ANONYMOUS, 4),
+    ("/characters/{first}/pirate-000/", SIGNED_IN, 10),
+    ("/characters/{first}/preview/?action=buy&quantity=2", SIGNED_IN, 7),
     ("/compare/?a={first}", ANONYMOUS, 2),
     ("/compare/?a={first}&b={second}", ANONYMOUS, 4),
     ("/compare/?a={first}&b={second}", SIGNED_IN, 5),
-    ("/crews/", ANONYMOUS, 1),
-    ("/crews/?sort=members", ANONYMOUS, 1),
+    ("/crews/", ANONYMOUS, 2),
+    ("/crews/?sort=members", ANONYMOUS, 2),
     ("/crews/{crew}/straw-hat-pirates/", ANONYMOUS, 5),
-    ("/portfolio/", SIGNED_IN, 6),
+    ("/portfolio/", SIGNED_IN, 7),
     ("/history/", SIGNED_IN, 5),
     ("/leaderboard/", ANONYMOUS, 1),
     ("/leaderboard/", SIGNED_IN, 8),
+    ("/fair/", ANONYMOUS, 3),
+    ("/fair/", SIGNED_IN, 9),
     ("/prices/?id={first}&id={second}", ANONYMOUS, 1),
     ("/login/", ANONYMOUS, 0),
     ("/logout/", ANONYMOUS, 0),
@@ -735,6 +737,20 @@ def test_where_there_is_nothing_to_see_a_button_leads_on(client: Client, address
     page = get(client, address.format(last=last))
     (empty,) = page.find("div", css="empty")
     assert page.after(empty, "a", "button")[0].attributes["href"] == way
+
+
+@pytest.mark.parametrize(
+    ("who", "button", "way"),
+    [({"is_guest": True}, "Keep your account", "/signup/"), ({"is_staff": True}, "See the market", "/")],
+)
+def test_an_empty_leaderboard_asks_nobody_for_what_he_cannot_do(
+    client: Client, who: dict[str, bool], button: str, way: str
+) -> None:
+    client.force_login(UserFactory.create(**who))
+    page = get(client, "/leaderboard/")
+    (empty,) = page.find("div", css="empty")
+    link = page.after(empty, "a")[0]
+    assert (link.text, link.attributes["href"]) == (button, way)
 
 
 def test_an_empty_market_says_how_it_is_filled(client: Client) -> None:

@@ -5,6 +5,7 @@ from decimal import Decimal
 import pytest
 from django.test import Client
 
+from caching import queries, standings
 from characters.models import Character
 from onepiece_market.jinja import when
 from tests.factories import CharacterFactory, UserFactory
@@ -157,7 +158,24 @@ def test_the_reader_below_the_first_hundred_sees_his_own_line(signed_in: Client,
     assert "You are number" not in get(Client(), "/leaderboard/").text
 
 
+def test_everybody_is_told_how_late_a_trade_counts(signed_in: Client) -> None:
+    late = f"A trade counts here within {standings.TTL + queries.LEADERS_PAGE.ttl} seconds"
+    assert f"{late}, your own at once." in get(signed_in, "/leaderboard/").text
+    assert f"{late}." in get(Client(), "/leaderboard/").text
+
+
 def test_a_guest_is_told_how_to_keep_what_he_has(client: Client) -> None:
     client.force_login(UserFactory.create(is_guest=True))
     assert "You trade as a guest" in get(client, "/portfolio/").text
     assert "Guests are not ranked" in get(client, "/leaderboard/").text
+
+
+def test_only_who_is_ranked_is_told_what_the_leaderboard_counts_him_with(client: Client, signed_in: Client, trader: User) -> None:
+    guest, character = UserFactory.create(is_guest=True), CharacterFactory.create()
+    assert order_quickly(guest, character)
+    assert order_quickly(trader, character)
+    assert "The leaderboard counts you with ฿" in get(signed_in, "/portfolio/").text
+    client.force_login(guest)
+    text = get(client, "/portfolio/").text
+    assert "The leaderboard would count you with ฿" in text
+    assert "if you signed up" in text

@@ -29,7 +29,9 @@ EXECUTE = {
     "add_to_position(numeric[],text,integer,numeric)": ("market_owner",),
     "announce_bounty()": ("market_system",),
     "apply_projections()": ("market_system",),
+    "await_news(integer)": ("market_system",),
     "bounty_fundamental(bigint)": ("market_owner", "market_app", "market_system"),
+    "bounty_moves(integer[],bigint[],integer[],timestamp with time zone)": ("market_owner", "market_app"),
     "bounty_told(integer,timestamp with time zone)": ("market_owner", "market_app", "market_system"),
     "change_since(integer,numeric,timestamp with time zone)": ("market_owner", "market_app", "market_system"),
     "close_account(integer)": ("market_system", "market_app", "market_owner"),
@@ -82,7 +84,7 @@ EXECUTE = {
     "withdraw_bounty(integer)": ("market_system", "market_app", "market_owner"),
 }
 DEFINERS = {
-    "announce_bounty", "close_account", "count_account_at", "count_changed_user", "count_today", "delist_character",
+    "announce_bounty", "await_news", "close_account", "count_account_at", "count_changed_user", "count_today", "delist_character",
     "execute_trade", "execute_trade_at", "execute_trades", "list_new_characters", "note_stale", "open_account",
     "open_account_at", "ranked_traders", "record_change", "record_gone", "record_new", "recount_votes",
     "refresh_weekly_changes", "refuse_deleting_held", "refuse_deleting_trader", "restore_bounty", "tick_market",

@@ -2,25 +2,19 @@
 
 import math
 from datetime import UTC, datetime, timedelta
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 
 import pytest
 from django.utils import timezone
 
 from characters.models import BountyEvent, Character, PriceTick
 from tests.factories import CharacterFactory, UserFactory
-from tests.market import demand_of, give_money, rule, tick, vote_mismatches
+from tests.market import demand_of, give_money, price_by_hand, rule, tick, vote_mismatches
 from tests.money import trade_by_sql
 from trading.models import Account, MarketTick, OrderFlow
 
 pytestmark = pytest.mark.django_db(transaction=True)
 BAND = math.log(3)
-
-
-def price_by_hand(fundamental: str, votes: int) -> Decimal:
-    """Return ln P = ln F + B·tanh((Z − R)/B), rounded to 0.01, at least 10.00."""
-    exact = float(fundamental) * math.exp(BAND * math.tanh(votes / 1_000_000 / BAND))
-    return max(Decimal(10), Decimal(str(exact)).quantize(Decimal("0.01"), ROUND_HALF_UP))
 
 
 def test_a_tick_moves_the_price_by_the_votes_of_who_holds() -> None:
@@ -32,7 +26,7 @@ def test_a_tick_moves_the_price_by_the_votes_of_who_holds() -> None:
     character.refresh_from_db()
     assert (answer["code"], answer["flow_rows"], answer["moved"]) == ("ok", 2, [character.pk])
     assert demand_of(character) == 27_000
-    assert character.current_price == price_by_hand("100.00", 27_000) == Decimal("102.74")
+    assert character.current_price == price_by_hand(Decimal(100), 27_000) == Decimal("102.74")
     assert character.market_cap == character.current_price * 1_000_000
     assert character.sentiment_score == pytest.approx(math.tanh(0.027 / BAND))
     row = PriceTick.objects.get(character=character)

@@ -12,6 +12,7 @@ from characters.bounties import bounty_history
 from characters.models import BountyEvent, Character
 from crews.models import Change, Crew, CrewAnalytics
 from tests.factories import CharacterFactory, CrewFactory, UserFactory
+from tests.market import tick
 from tests.test_admin import change, form_at
 from tests.test_pages import Page, get
 from trading.models import User
@@ -224,14 +225,22 @@ def news(desk: Client, who: Character, **typed: str) -> Page:
     url = f"/admin/characters/character/{who.pk}/change/"
     form = form_at(desk, url).values
     page = Page(desk.post(url, {**form, **{LINE.format(name): value for name, value in typed.items()}}, follow=True))
+    tick()
     who.refresh_from_db()
     return page
+
+
+def box(page: Page) -> str:
+    """Return what ticking the box of this page confirms."""
+    (found,) = page.find("input", name=LINE.format("is_sure"))
+    return found.attributes["value"]
 
 
 def test_a_chapter_confirmed_later_moves_nothing_and_stands_where_it_belongs(desk: Client, client: Client) -> None:
     luffy = CharacterFactory(name="Luffy", bounty=None)
     for amount, chapter in ((400_000_000, None), (500_000_000, 801), (3_000_000_000, 1053)):
         BountyEvent.objects.create(character=luffy, amount=amount, chapter=chapter)
+    tick()
     luffy.refresh_from_db()
     price = luffy.current_price
     news(desk, luffy, amount="400,000,000", chapter="601")
@@ -244,21 +253,22 @@ def test_a_chapter_without_an_amount_does_not_make_a_bounty_unknown(desk: Client
     shanks = CharacterFactory(name="Shanks", bounty=4_048_900_000)
     assert "Enter the bounty" in news(desk, shanks, chapter="1100").text
     assert shanks.bounty == 4_048_900_000
-    assert "would move from ฿4,048,900,000 to unknown" in news(desk, shanks, is_unknown="on").text
+    asked = news(desk, shanks, is_unknown="on")
+    assert "bounty ฿4,048,900,000 → unknown, price ฿3,181.55 → ฿25.00" in asked.text
     assert shanks.bounty == 4_048_900_000
-    news(desk, shanks, is_unknown="on", is_sure="on")
+    news(desk, shanks, is_unknown="on", is_sure=box(asked))
     assert shanks.bounty is None
 
 
-@pytest.mark.parametrize(
-    ("amount", "asks"), [("11110000000", True), ("300000000", True), ("3333000000", False), ("400000000", False)]
-)
-def test_a_bounty_that_leaps_is_confirmed(desk: Client, amount: str, asks: bool) -> None:
+def test_a_bounty_is_confirmed_by_who_has_seen_what_it_moves_and_nothing_else_is(desk: Client) -> None:
     zoro = CharacterFactory(name="Zoro", bounty=1_111_000_000)
-    page = news(desk, zoro, amount=amount)
-    assert ("The bounty would move" in page.text, zoro.bounty == int(amount)) == (asks, not asks)
-    news(desk, zoro, amount=amount, is_sure="on")
-    assert zoro.bounty == int(amount)
+    asked = news(desk, zoro, amount="1112000000")
+    assert "Zoro: bounty ฿1,111,000,000 → ฿1,112,000,000, price ฿1,666.58 → ฿1,667.33" in asked.text
+    for forged in ("on", "", box(asked)):  # the last confirms another amount
+        news(desk, zoro, amount="11120000000", is_sure=forged)
+        assert zoro.bounty == 1_111_000_000
+    news(desk, zoro, amount="1112000000", is_sure=box(asked))
+    assert zoro.bounty == 1_112_000_000
 
 
 def test_an_order_that_is_filled_leads_to_the_portfolio(browser: Client) -> None:

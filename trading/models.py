@@ -232,6 +232,12 @@ class MarketRules(models.Model):
 
     class Meta:
         db_table = "market_rules"
+        verbose_name = verbose_name_plural = "market"
+        default_permissions = ("view", "change")
+        permissions = (
+            ("run_market", "Can halt and open the market and its characters"),
+            ("delist_character", "Can take a character off the market"),
+        )
         constraints = (
             models.CheckConstraint(condition=Q(id=1), name="market_rules_one_row"),
             models.CheckConstraint(condition=Q(commission__gte=0, commission__lt=1), name="market_rules_commission_check"),

@@ -8,6 +8,7 @@ from django.db import connection
 from django.db.models import F, Sum
 
 from characters.models import Character, character_url
+from characters.stops import Stop, market_stop
 from trading.models import Account, Holding, LedgerEntry, MarketRules
 
 CENT = Decimal("0.01")
@@ -167,6 +168,18 @@ class Desk(NamedTuple):
     position_cap: int
 
 
+class Market(NamedTuple):
+    """Whether the whole market is halted, and why."""
+
+    is_halted: bool
+    reason: str
+
+    @property
+    def stop(self) -> Stop | None:
+        """What pages say of it, None while it is open."""
+        return market_stop(self.reason) if self.is_halted else None
+
+
 ENTRY = ("character_id", "created_at", "kind", "quantity", "price", "fee", "amount", "balance_after")
 POSITION = ("character_id", "character__name", "quantity", "character__current_price", "cost_basis", "character__crew__name")
 
@@ -195,13 +208,18 @@ def holdings_value(user_id: int) -> Decimal:
 
 
 def desk(user_id: int, character_id: int) -> Desk | None:
-    """Return what the ticket of this character needs, None without an account (staff). Three queries."""
-    cash = Account.objects.filter(user_id=user_id).values_list("balance", flat=True).first()
+    """Return what the ticket of this character needs, None without an account that trades (staff). Three queries."""
+    cash = Account.objects.filter(user_id=user_id, is_barred=False).values_list("balance", flat=True).first()
     if cash is None:
         return None
     held = Holding.objects.filter(user_id=user_id, character_id=character_id).values_list(*POSITION).first()
     rules = MarketRules.objects.values_list("commission", "position_cap").get()
     return Desk(cash, Position(*held) if held else None, *rules)
+
+
+def market() -> Market:
+    """Return whether the market is halted. One query."""
+    return Market(*MarketRules.objects.values_list("is_halted", "halt_reason").get())
 
 
 def history(user_id: int, before: datetime | None = None) -> History:

@@ -10,6 +10,7 @@ urlpatterns = [
     path("portfolio/", views.portfolio, name="portfolio"),
     path("history/", views.history, name="history"),
     path("leaderboard/", views.leaderboard, name="leaderboard"),
+    path("fair/", views.fair, name="fair"),
     path("try/", entry_views.try_out, name="try"),
     path("signup/", entry_views.sign_up, name="signup"),
     path("login/", entry_views.Login.as_view(), name="login"),

@@ -15,11 +15,11 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_safe
 
 from caching.bodies import shared
-from caching.queries import LEADERS_PAGE, QUOTE
+from caching.queries import LEADERS_PAGE, MARKET_STATE, QUOTE
 from caching.standings import standings
 from characters.selectors import quote
 from characters.views import quote_page
-from trading import selectors
+from trading import fairness, selectors
 from trading.binding import as_user
 from trading.models import User
 from trading.orders import OrderError, asked_order, parse
@@ -67,6 +67,8 @@ def preview(request: HttpRequest, pk: int) -> HttpResponse:
         return HttpResponse(status=403)
     with as_user(_user(request)):
         desk = selectors.desk(_user(request).pk, pk)
+    if stop := MARKET_STATE().stop or character.stop:
+        return render(request, "characters/_preview.html", {"preview": None, "error": stop})
     if not request.GET.get("quantity", "").strip():  # not wrong, only not typed yet
         return render(request, "characters/_preview.html", {"preview": None})
     try:
@@ -85,7 +87,7 @@ def portfolio(request: HttpRequest) -> HttpResponse:
     if mine is None:
         messages.info(request, NO_ACCOUNT)
         return redirect("admin:index")
-    return render(request, "trading/portfolio.html", {"portfolio": mine})
+    return render(request, "trading/portfolio.html", {"portfolio": mine, "stop": MARKET_STATE().stop})
 
 
 @require_safe
@@ -111,6 +113,25 @@ def leaderboard(request: HttpRequest) -> HttpResponse:
     """Show the richest traders, and the reader's own place as of now. Cold one query, warm none; for a trader 4 more."""
     found = standings(LEADERS, _own_line(request))
     return render(request, "trading/leaderboard.html", {"leaders": found.leaders, "me": found.me})
+
+
+@require_safe
+def fair(request: HttpRequest) -> HttpResponse:
+    """Show the rules of now, why nobody can pump alone, and what the reader does to prices. Three queries; for a trader 9."""
+    rules, me = fairness.rules(), None
+    if request.user.is_authenticated:
+        with as_user(_user(request)):
+            me = fairness.reader(_user(request).pk, rules)
+    stopped = fairness.stopped()
+    context = {
+        "rules": rules,
+        "me": me,
+        "stopped": stopped[: fairness.STOPPED],
+        "more_stopped": len(stopped) > fairness.STOPPED,
+        "last_tick": fairness.last_tick(),
+        "measured": fairness.measured(),
+    }
+    return render(request, "trading/fair.html", context)
 
 
 def _own_line(request: HttpRequest) -> selectors.Leader | None:

@@ -5,15 +5,17 @@ from typing import Any
 from django import forms
 from django.contrib.admin.widgets import AutocompleteSelect
 from django.core.exceptions import ValidationError
-from django.forms import ModelForm
+from django.forms import BaseModelFormSet, ModelForm
+from django.utils import timezone
 
 from characters.admin.reading import ReadField, ReadForm
 from characters.loading import COLUMNS, text
-from characters.models import BountyEvent, Character
+from characters.models import Character
+from characters.news import Move, News, decision, moves
 
 READERS = COLUMNS["characters"]
-LEAP = 3  # times: a bounty that moves further is confirmed
 CHAPTER = "The chapter that told it, in digits. Empty: to be confirmed."
+STOPS = "Trade in it stops when you announce this, until a tick has applied it. Tick the box to announce exactly this."
 
 
 class CharacterForm(ReadForm):
@@ -72,40 +74,69 @@ class NewCharacterForm(CharacterForm):
         return cleaned
 
 
+class Confirmation(forms.CheckboxInput):
+    """A box whose value stands for what is shown beside it: ticked, it confirms that and nothing else."""
+
+    shown = "nothing yet"
+
+    def value_from_datadict(self, data: Any, files: Any, name: str) -> str:  # type: ignore[override]
+        """Return what was confirmed."""
+        return str(data.get(name, ""))
+
+    def format_value(self, value: Any) -> str:
+        """Return what ticking it confirms."""
+        return self.shown
+
+
 class BountyForm(ModelForm):
-    """News of a bounty."""
+    """News of a bounty. What it moves is shown before it is announced."""
 
     amount = ReadField(READERS["bounty"], help_text="In berries: 12345000 or 12,345,000.")
     chapter = ReadField(READERS["chapter"], help_text=CHAPTER)
     is_unknown = forms.BooleanField(required=False, label="Nobody knows the bounty any more")
-    is_sure = forms.BooleanField(
+    effective_at = forms.DateTimeField(
         required=False,
-        label="Yes, it moves that much",
-        help_text=f"To tick when the bounty moves to more than {LEAP} times, or to unknown.",
+        label="Takes effect (UTC)",
+        widget=forms.DateTimeInput({"type": "datetime-local"}, "%Y-%m-%dT%H:%M"),
+        help_text="Empty: with the next tick. Later: trade stands still until then.",
+    )
+    is_sure = forms.CharField(
+        required=False,
+        label="Yes, announce it",
+        widget=Confirmation(check_test=lambda _: False),
+        help_text="To tick when you have seen which price moves: Save shows it first.",
     )
 
+    def clean_effective_at(self) -> Any:
+        """Refuse a moment that has passed."""
+        moment = self.cleaned_data["effective_at"]
+        if moment and moment <= timezone.now():
+            raise ValidationError("This has passed already. Leave it empty to let the next tick apply it.")
+        return moment
+
     def clean(self) -> dict[str, Any] | None:
-        """Refuse what would move a price by mistake: an empty amount, and a leap that nobody has confirmed."""
+        """Refuse what would move a price by mistake: an empty amount, and what nobody has seen and confirmed."""
         cleaned = super().clean() or self.cleaned_data
         amount, is_unknown = cleaned.get("amount"), cleaned.get("is_unknown")
-        if not self.has_changed() or "amount" in self.errors:
+        moment = cleaned.pop("effective_at", None)
+        if moment:  # else it is the database's to say
+            cleaned["effective_at"] = moment
+        if not self.has_changed() or self.errors:
             return cleaned
         if amount is None and not is_unknown:
             self.add_error("amount", "Enter the bounty, or tick that nobody knows it any more.")
         elif amount is not None and is_unknown:
             self.add_error("amount", "This is an amount, but it is ticked that nobody knows it.")
-        elif not cleaned.get("is_sure") and (leap := self._leap(amount, cleaned.get("chapter"))):
-            self.add_error("is_sure", leap)
+        else:
+            self._show(moves([News(self.instance.character_id, amount, cleaned.get("chapter"))], moment))
         return cleaned
 
-    def _leap(self, amount: int | None, chapter: int | None) -> str:
-        """Return what is to be confirmed, empty where nothing moves far. Two queries at most."""
-        news = BountyEvent.objects.told().filter(character=self.instance.character_id)
-        now = Character.objects.filter(pk=self.instance.character_id).values_list("bounty", flat=True).first()
-        moves = not (chapter and news.filter(chapter__gt=chapter).exists())
-        if not moves or not now or (amount is not None and now / LEAP <= amount <= now * LEAP):
-            return ""
-        return f"The bounty would move from ฿{now:,} to {'unknown' if amount is None else f'฿{amount:,}'}, and the price with it."
+    def _show(self, found: list[Move]) -> None:
+        """Refuse what moves a price until exactly that is confirmed."""
+        if found and self.cleaned_data.get("is_sure") != decision(found):
+            box: Any = self.fields["is_sure"].widget
+            box.shown = decision(found)
+            self.add_error("is_sure", f"{found[0]}. {STOPS}")
 
 
 class MemberForm(NewCharacterForm):
@@ -125,6 +156,44 @@ class ListForm(ReadForm):
         super().__init__(*args, **kwargs)
         for field in self.fields.values():
             field.widget.attrs["aria-label"] = f"{field.label} of {self.instance}"
+
+
+class NewsListForm(ListForm):
+    """A row of the list, with news of its bounty."""
+
+    new_bounty = ReadField(READERS["bounty"])
+    new_chapter = ReadField(READERS["chapter"])
+
+    @property
+    def news(self) -> News | None:
+        """What the row announces."""
+        typed = self.cleaned_data.get("new_bounty") if hasattr(self, "cleaned_data") else None
+        return None if typed is None else News(self.instance.pk, typed, self.cleaned_data.get("new_chapter"))
+
+    def clean(self) -> dict[str, Any] | None:
+        """Refuse a chapter that dates no bounty."""
+        cleaned = super().clean()
+        if cleaned and cleaned.get("new_chapter") and cleaned.get("new_bounty") is None and "new_bounty" not in self.errors:
+            self.add_error("new_chapter", "This dates a bounty, but there is none.")
+        return cleaned
+
+
+class NewsFormSet(BaseModelFormSet):
+    """The rows of the list. Nothing of them is saved before all that they move was shown, and exactly that is confirmed."""
+
+    moves: tuple[Move, ...] = ()
+
+    @property
+    def decision(self) -> str:
+        """What ticking the box confirms."""
+        return decision(self.moves)
+
+    def clean(self) -> None:
+        """Show what moves. One query."""
+        super().clean()
+        self.moves = tuple(moves(news for form in self.forms if (news := getattr(form, "news", None))))
+        if self.moves and self.data.get("is_sure") != self.decision:
+            raise ValidationError("Nothing was saved yet. Look at the prices that would move, and tick that this is meant.")
 
 
 class TypedSelect(AutocompleteSelect):

@@ -89,6 +89,7 @@ class ChangeAdmin(BoundedAdmin):
             **self.admin_site.each_context(request), "title": f"Undo a change of {change.name}", "entry": entry,
             "steps": plan, "is_newer": is_newer, "object": obj, "opts": self.opts,
             "may_revert": may_revert, "one_by_one": may_revert and (len(plan) > 1 or is_newer), "page": page.opts,
+            "moves": page.moves(obj, {step.column: (change.before or {})[step.column] for step in plan}) if obj else [],
         }  # fmt: skip
         return TemplateResponse(request, "admin/revert.html", context)
 
@@ -112,7 +113,7 @@ class ChangeAdmin(BoundedAdmin):
             messages.error(request, "Nothing was undone: the former value no longer fits; another row has taken it.")
             return redirect("admin:crews_change_revert", change.pk)
         transaction.on_commit(refresh_crew_analytics)
-        done = ", ".join(f"{step.label} is “{step.then}” again" for step in chosen)
+        done = ", ".join(f"{step.label} {'will be' if step.waits else 'is'} “{step.then}” again" for step in chosen)
         messages.success(request, f"{change.name}: {done}. This, too, can be undone below.")
         return redirect(f"admin:{page.opts.app_label}_{page.opts.model_name}_history", obj.pk)
 

@@ -49,7 +49,7 @@ class TrackedAdmin(CarefulAdmin):
 
     def get_changelist_form(self, request: HttpRequest, **kwargs: Any) -> Any:
         """Edit rows of the list as carefully as on their own page."""
-        return super().get_changelist_form(request, form=self.list_form, **kwargs)
+        return super().get_changelist_form(request, **{"form": self.list_form, **kwargs})
 
     def view_on_site(self, obj: Any) -> str:
         """Lead to the page that visitors see."""
@@ -88,6 +88,10 @@ class TrackedAdmin(CarefulAdmin):
         if mine and mine.staff_id == request.user.pk:
             undo = reverse("admin:crews_change_revert", args=(mine.pk,))
             messages.info(request, format_html("Not what you meant? <a href='{}'>Undo the last change of “{}”</a>", undo, obj))
+
+    def moves(self, obj: Any, columns: dict[str, Any]) -> list[Any]:
+        """Return what writing these former values back would move on the market."""
+        return []
 
     def restore(self, obj: Model, columns: dict[str, Any]) -> None:
         """Write former values back into a row that is locked. Raises ValidationError, IntegrityError."""

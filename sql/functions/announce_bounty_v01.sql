@@ -1,27 +1,20 @@
--- A bounty became known: trade in its character stops until a tick has applied it in one step (tick_market_at). While the
--- listing itself is being made, in the same transaction, it is applied at once: nobody has seen it, and the price that it is
--- listed at follows from it. What moves no bounty, such as a chapter confirmed later, stops nothing. Locks the character's row, then its listing.
+-- A bounty became known: trade in its character stops until a tick has applied it in one step (await_news). While the listing
+-- itself is being made, in the same transaction, it is applied at once: nobody has seen it, and the price that it is listed at
+-- follows from it. Locks: as await_news.
 CREATE FUNCTION announce_bounty() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, public, pg_temp AS $$
 DECLARE
-    v_before bigint;
     v_bounty bigint;
-    v_listing listings;
 BEGIN
     IF pg_trigger_depth() > 1 AND NEW.applied_at IS NOT NULL THEN
         RETURN NULL;  -- the first entry of a new listing: its price follows from it already
     END IF;
-    SELECT bounty INTO v_before FROM characters WHERE id = NEW.character_id FOR NO KEY UPDATE;
-    SELECT * INTO v_listing FROM listings WHERE character_id = NEW.character_id;
-    v_bounty := bounty_told(NEW.character_id, 'infinity');
-    IF v_listing.listed_at < now() AND (v_listing.awaits_bounty OR v_bounty IS DISTINCT FROM v_before) THEN
-        UPDATE listings SET awaits_bounty = true WHERE character_id = NEW.character_id;
+    IF EXISTS (SELECT FROM listings WHERE character_id = NEW.character_id AND listed_at <> now()) THEN
+        PERFORM await_news(NEW.character_id);
         RETURN NULL;
     END IF;
     UPDATE bounty_events SET applied_at = now() WHERE id = NEW.id;
-    IF v_listing.listed_at < now() THEN
-        RETURN NULL;
-    END IF;
+    v_bounty := bounty_told(NEW.character_id, 'infinity');
     UPDATE listings SET fundamental = bounty_fundamental(v_bounty), listed_price = bounty_fundamental(v_bounty),
         full_vote = full_vote(bounty_fundamental(v_bounty))
     WHERE character_id = NEW.character_id;

@@ -2,17 +2,18 @@
 -- ledger entries of kind delisting; its votes leave with it, and it is no longer tradeable.
 -- p_price  the price that staff saw in the preview: another one is refused
 -- Returns json: success, code, message, positions, shares, paid (berries). Codes: ok, unknown_character, price_moved.
--- Locks: accounts against every trade (the market waits), then the character's row.
+-- Locks: the character's row, then accounts against every trade (the market waits).
 CREATE FUNCTION delist_character(p_character_id integer, p_price numeric) RETURNS json LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, public, pg_temp AS $$
 DECLARE
     v_price numeric;
-    v_kappa integer := (SELECT kappa FROM market_rules);
+    v_kappa integer;
     v_answer json;
 BEGIN
-    LOCK TABLE accounts IN EXCLUSIVE MODE;
     SELECT current_price INTO v_price FROM characters WHERE id = p_character_id FOR NO KEY UPDATE;
-    IF v_price IS DISTINCT FROM p_price THEN
+    LOCK TABLE accounts IN EXCLUSIVE MODE;
+    SELECT kappa INTO v_kappa FROM market_rules;  -- after the lock: another kappa under way (recount_votes) was waited for
+    IF (v_price = p_price) IS NOT TRUE THEN
         RETURN json_build_object('success', false, 'positions', 0, 'shares', 0, 'paid', 0,
             'code', CASE WHEN v_price IS NULL THEN 'unknown_character' ELSE 'price_moved' END,
             'message', CASE WHEN v_price IS NULL THEN 'There is no such character.'

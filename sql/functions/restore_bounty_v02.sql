@@ -1,7 +1,7 @@
 -- Let a character's bounty be a former one again. An event that was withdrawn for telling it counts again; else the news that
 -- made the bounty what it is now is withdrawn: pages no longer show it, the record stays. p_amount NULL: unknown. An amount
 -- that no event tells is announced anew. Trade stops until a tick has applied it.
--- For staff who undo a change. SECURITY DEFINER: market_app writes no bounty. Locks the character's row, then its listing.
+-- For staff who undo a change. SECURITY DEFINER: market_app writes no bounty. Locks: as await_news.
 CREATE OR REPLACE FUNCTION restore_bounty(p_character_id integer, p_amount bigint) RETURNS void LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, public, pg_temp AS $$
 DECLARE
@@ -28,7 +28,7 @@ BEGIN
     IF bounty_told(p_character_id, 'infinity') IS DISTINCT FROM p_amount THEN
         INSERT INTO bounty_events (character_id, amount) VALUES (p_character_id, p_amount);
     END IF;
-    UPDATE listings SET awaits_bounty = true WHERE character_id = p_character_id;
+    PERFORM await_news(p_character_id);
 END;
 $$;
 ALTER FUNCTION restore_bounty(integer, bigint) OWNER TO market_system;

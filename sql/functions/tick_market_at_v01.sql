@@ -96,6 +96,7 @@ BEGIN
     SELECT coalesce(array_agg(character_id) FILTER (WHERE price <> was_price), '{}'),
         coalesce(array_agg(character_id) FILTER (WHERE trips), '{}')
     INTO v_moved, v_cooled FROM priced;
+    UPDATE listings SET news_by = NULL WHERE news_by IS NOT NULL AND NOT awaits_bounty AND character_id = ANY (v_concerned);
 
     INSERT INTO market_ticks (ticked_at, flow_rows, moved, news, took_ms)
     VALUES (p_now, v_flow_rows, cardinality(v_moved), v_news, extract(epoch FROM clock_timestamp() - v_started) * 1000);

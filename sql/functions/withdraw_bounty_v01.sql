@@ -1,22 +1,17 @@
 -- Take news of a bounty back. Before a tick has applied it nothing has moved, and the character trades again unless more news
--- waits; afterwards trade stops until a tick has applied what the other events tell. The record stays, pages leave it out.
--- Returns whether it was there to be withdrawn. For staff. Locks the character's row, then its listing.
+-- waits; where the others now tell another bounty, trade stops until a tick has applied it. The record stays, pages leave it out.
+-- Returns whether it was there to be withdrawn. For staff. Locks: as await_news.
 CREATE FUNCTION withdraw_bounty(p_event_id integer) RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, public, pg_temp AS $$
 DECLARE
-    v_event bounty_events;
+    v_character_id integer := (SELECT character_id FROM bounty_events WHERE id = p_event_id);
 BEGIN
-    SELECT * INTO v_event FROM bounty_events WHERE id = p_event_id;
-    PERFORM FROM characters WHERE id = v_event.character_id FOR NO KEY UPDATE;
-    UPDATE bounty_events SET withdrawn_at = now() WHERE id = p_event_id AND withdrawn_at IS NULL RETURNING * INTO v_event;
+    PERFORM FROM characters WHERE id = v_character_id FOR NO KEY UPDATE;
+    UPDATE bounty_events SET withdrawn_at = now() WHERE id = p_event_id AND withdrawn_at IS NULL;
     IF NOT FOUND THEN
         RETURN false;
     END IF;
-    UPDATE listings SET awaits_bounty = v_event.applied_at IS NOT NULL OR EXISTS (
-        SELECT FROM bounty_events
-        WHERE character_id = v_event.character_id AND withdrawn_at IS NULL AND applied_at IS NULL
-    )
-    WHERE character_id = v_event.character_id;
+    PERFORM await_news(v_character_id);
     RETURN true;
 END;
 $$;

@@ -8,7 +8,7 @@ import sys
 
 from tests.drills.report import Row
 
-NAMES = ("cache", "pages")
+NAMES = ("cache", "pages", "rings", "ticks", "trades")
 
 
 def main() -> int:

@@ -7,6 +7,8 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from tests.drills.report import under_way
+
 MORE = 100_000
 FILL = """
 INSERT INTO characters (name, crew_id, description, bounty)
@@ -15,20 +17,30 @@ SELECT 'Pirate ' || n, (SELECT min(id) FROM crews) + n %% 20, 'Somebody at sea.'
 
 
 @contextmanager
-def market() -> Iterator[None]:
+def market(more: int = MORE) -> Iterator[None]:
     """Make it, for this process and for those that it starts; throw it away at the end."""
+    with empty_market():
+        under_way(f"a market of {more:,} characters more")
+        _fill(more)
+        yield
+
+
+@contextmanager
+def empty_market() -> Iterator[None]:
+    """Make one without characters."""
     home = tempfile.mkdtemp(prefix="bench")
     os.environ |= {"MARKET_HOME": home, "DJANGO_SETTINGS_MODULE": "onepiece_market.settings"}
     import django
 
     django.setup()
+    from django.core.management import call_command
     from django.db import connections
 
     from onepiece_market import servers
 
     release = servers.ensure()
     try:
-        _fill()
+        call_command("migrate", verbosity=0)
         yield
     finally:
         connections.close_all()
@@ -36,18 +48,23 @@ def market() -> Iterator[None]:
         shutil.rmtree(home, ignore_errors=True)
 
 
-def _fill() -> None:
-    from django.core.management import call_command
+def more_characters(first: int, last: int) -> None:
+    """Add pirates with these numbers."""
     from django.db import connections
+
+    with connections["owner"].cursor() as cursor:
+        for start in range(first, last + 1, 50_000):
+            cursor.execute(FILL, [start, min(start + 49_999, last)])
+        cursor.execute("VACUUM ANALYZE")
+
+
+def _fill(more: int) -> None:
+    from django.core.management import call_command
 
     from caching.relay import forget_what_a_restart_revived, relay
 
-    call_command("migrate", verbosity=0)
     call_command("load_characters", stdout=io.StringIO())
-    with connections["owner"].cursor() as cursor:
-        for start in range(1, MORE + 1, 50_000):
-            cursor.execute(FILL, [start, min(start + 49_999, MORE)])
-        cursor.execute("VACUUM ANALYZE")
+    more_characters(1, more)
     forget_what_a_restart_revived()
     while relay():
         pass

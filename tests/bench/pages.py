@@ -8,7 +8,7 @@ from tests.bench.market import market
 from tests.bench.seen import same_page
 from tests.bench.server import Server
 from tests.bench.wrk import Headers, Page
-from tests.drills.report import Row
+from tests.drills.report import Row, under_way
 
 ROUNDS, SECONDS, WARM_UP = 12, 1, 1
 SETTINGS = "tests.bench.settings"
@@ -71,6 +71,7 @@ def _measure(pages: dict[str, Page]) -> Samples:
     for page in pages.values():
         page.rate(WARM_UP)
     for number in range(ROUNDS):
+        under_way(f"round {number + 1} of {ROUNDS}")
         for side in [*pages][number % len(pages) :] + [*pages][: number % len(pages)]:
             samples[side].append(pages[side].rate(SECONDS))
     return samples

@@ -15,9 +15,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="tests.drills", description=__doc__)
     parser.add_argument("name", choices=[name for name in NAMES if name != "report"])
     parser.add_argument("--json", action="store_true", help="print the rows with their raw samples as JSON")
+    parser.add_argument("--only", metavar="TEXT", help="of guards and market_guards, break those with this in their name")
+    parser.add_argument("--plans", type=int, help="how many the drill pump tries")
+    parser.add_argument("--seed", type=int, help="of its random ones")
     options = parser.parse_args()
+    given = {name: value for name in ("only", "plans", "seed") if (value := getattr(options, name)) is not None}
     busy = os.getloadavg()[0]
-    rows = importlib.import_module(f"tests.drills.{options.name}").run()
+    rows = importlib.import_module(f"tests.drills.{options.name}").run(**given)
     if options.json:
         print(json.dumps([row._asdict() | {"holds": row.holds} for row in rows], indent=1))
     else:

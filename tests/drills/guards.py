@@ -1,19 +1,23 @@
 """Each guard of the cached reads is broken, one at a time, in a copy of the tree: at least one test must notice."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.drills.report import Row
+from onepiece_market import embedded
+from tests.drills.report import Row, under_way
 from tests.drills.start import HEAD
 
 
 class Guard(NamedTuple):
-    """A guard: what it is, its file, what stands there, what breaks it, and where it is tested."""
+    """A guard: what it is, its file, what stands there once, what breaks it, and where it is tested: "races trade::test_x"."""
 
     name: str
     file: str
@@ -76,43 +80,67 @@ GUARDS = [
 ]  # fmt: skip
 
 
-def run() -> list[Row]:
+def run(only: str = "") -> list[Row]:
+    """Break every guard of the cached reads whose name has this in it."""
+    return broken_one_by_one(GUARDS, only)
+
+
+def broken_one_by_one(guards: list[Guard], only: str = "", *options: str) -> list[Row]:
     """Run the guards' tests unbroken, then with each guard broken. The figure is whether they pass: 0 they do, 1 they do not."""
+    chosen = [guard for guard in guards if only in guard.name]
+    if not chosen:
+        return []
+    with _copy_of_the_tree() as tree:
+        everywhere = " ".join(sorted({name for guard in chosen for name in guard.tests.split()}))
+        whole = _row("tests that fail with every guard in place", _red(tree, everywhere, options), at_least=False)
+        return [whole, *(_row(f"noticed when broken: {g.name}", _without(g, tree, options), at_least=True) for g in chosen)]
+
+
+@contextmanager
+def _copy_of_the_tree() -> Iterator[Path]:
+    """Lend a copy of the tree as it is now, and keep servers of its own running beside it."""
     folder = Path(tempfile.mkdtemp(prefix="guards"))
-    tree = folder / "tree"
     names = subprocess.run(["git", "ls-files"], cwd=HEAD, check=True, capture_output=True, text=True).stdout.splitlines()
     for name in names:
-        (tree / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(HEAD / name, tree / name)
-    everywhere = " ".join(sorted({name for guard in GUARDS for name in guard.tests.split()}))
-    rows = [Row("tests that fail with every guard in place", _fails(tree, folder, everywhere), 0, "", [])]
-    for guard in GUARDS:
-        print(f"     {guard.name} …", file=sys.stderr, flush=True)
-        rows.append(Row(f"noticed when broken: {guard.name}", _without(guard, tree, folder), 1, "", [], at_least=True))
-    shutil.rmtree(folder, ignore_errors=True)
-    return rows
+        (folder / "tree" / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(HEAD / name, folder / "tree" / name)
+    release = embedded.lease(folder / "home" / "test")
+    try:
+        yield folder / "tree"
+    finally:
+        release()
+        shutil.rmtree(folder, ignore_errors=True)
 
 
-def _without(guard: Guard, tree: Path, folder: Path) -> int:
+def _row(what: str, red: str, *, at_least: bool) -> Row:
+    """Return the row of one run, and say which test was red."""
+    under_way(f"{what}: red {red or 'nowhere'}")
+    return Row(what, int(bool(red)), int(at_least), "", [], at_least=at_least)
+
+
+def _without(guard: Guard, tree: Path, options: tuple[str, ...]) -> str:
     """Break a guard, run its tests, mend it again. Raises ValueError when the guard is not where it was."""
     file = tree / guard.file
     whole = file.read_text()
-    if whole.count(guard.text) < 1:
-        raise ValueError(f"{guard.name}: {guard.file} does not say {guard.text!r}.")
+    if whole.count(guard.text) != 1:
+        raise ValueError(f"{guard.name}: {guard.file} does not say {guard.text!r} once.")
     file.write_text(whole.replace(guard.text, guard.broken))
     try:
-        return _fails(tree, folder, guard.tests)
+        return _red(tree, guard.tests, options)
     finally:
         file.write_text(whole)
 
 
-def _fails(tree: Path, folder: Path, tests: str) -> int:
-    """Return 1 if one of these tests fails, else 0. Raises RuntimeError when they cannot run."""
-    files = [f"tests/test_{name}.py" for name in tests.split()]
+def _red(tree: Path, tests: str, options: tuple[str, ...]) -> str:
+    """Return the first of these tests that fails, "" if none. Raises RuntimeError when they cannot run."""
+    named = [name.partition("::") for name in tests.split()]
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *files], cwd=tree, capture_output=True, text=True,
-        env=os.environ | {"MARKET_HOME": str(folder / "home")}, stdin=subprocess.DEVNULL, timeout=600, check=False,
+        [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *options,
+         *(f"tests/test_{file}.py{colons}{test}" for file, colons, test in named)],
+        cwd=tree, capture_output=True, text=True, env=os.environ | {"MARKET_HOME": str(tree.parent / "home")},
+        stdin=subprocess.DEVNULL, timeout=1800, check=False,
     )  # fmt: skip
-    if done.returncode not in (0, 1):
+    red = re.search(r"^FAILED (\S+)", done.stdout, re.MULTILINE)
+    if done.returncode != (1 if red else 0):
         raise RuntimeError(done.stdout[-2000:] + done.stderr[-2000:])
-    return done.returncode
+    return red[1] if red else ""

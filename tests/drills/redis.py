@@ -17,7 +17,7 @@ import psycopg
 
 from caching.breaker import PAUSE
 from onepiece_market import embedded
-from tests.drills.report import Row
+from tests.drills.report import Row, under_way
 from tests.traffic import Answer, Browser, at_work, live, trader
 from tests.up import Up
 from tests.valkey import Embedded
@@ -49,6 +49,7 @@ def run() -> list[Row]:
 
 def killed(up: Up, cache: Embedded, traders: list[Browser]) -> list[Row]:
     """Kill the cache under load, rename somebody by SQL meanwhile, and start it again with its old files."""
+    under_way("the cache is killed under load, and comes back")
     (star, name), *others = sql(
         up, "SELECT id, name FROM characters WHERE is_tradeable ORDER BY market_cap DESC, id DESC LIMIT 20"
     )
@@ -96,6 +97,7 @@ def staleness(shown: list[Answer], name: str, renamed: float, back: float) -> li
 
 def hung(up: Up, cache: Embedded, traders: list[Browser]) -> list[Row]:
     """Stop the cache from answering, and compare the board with what it takes when it is killed, turn by turn."""
+    under_way("the cache hangs and is killed, turn by turn")
     people, took = {"a trader": traders[0], "a visitor": Browser(up.url)}, Samples(list)
     for turn in range(ROUNDS):
         board(people, took, "flushed", before=cache.flush)

@@ -1,5 +1,6 @@
 """What a drill reports."""
 
+import sys
 from typing import NamedTuple
 
 
@@ -17,3 +18,8 @@ class Row(NamedTuple):
     def holds(self) -> bool:
         """Whether the bar is met."""
         return self.measured >= self.bar if self.at_least else self.measured <= self.bar
+
+
+def under_way(what: str) -> None:
+    """Say what is done now: a run takes minutes, and its table comes at the end."""
+    print(f"     {what} …", file=sys.stderr, flush=True)

@@ -16,7 +16,10 @@ HEAD = f"{'read':<18}{'hits':>10}{'misses':>9}{'hit rate':>10}{'loads':>8}{'ms a
 class Command(BaseCommand):
     """Print one line a row of caching/queries.py, and the state of the server."""
 
-    help = "Show hits, misses, loads and waits of every cached read, and the memory of the cache."
+    help = (
+        "Show hits, misses, loads and waits of every cached read, and the memory of the cache. "
+        "What the columns say, and what to do, is on /monitoring/cache/."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Take whether to print what there is instead."""
@@ -43,3 +46,5 @@ class Command(BaseCommand):
             f"{server.version}: {server.used_mb:.1f} MB of {server.max_mb:.0f} MB, {server.keys:,} keys, "
             f"{server.evicted:,} evicted, {server.waiting} notes in the outbox"
         )
+        if server.late:
+            self.stderr.write(f"A note has waited for {server.late.total_seconds():.0f} s: start manage.py run_worker.")

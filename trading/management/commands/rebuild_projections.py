@@ -35,10 +35,12 @@ class Command(BaseCommand):
         """Rebuild, print, and mend if asked to."""
         if options["apply"] and options["as_of"]:
             raise CommandError("--apply rebuilds to now; leave --as-of away. Nothing was changed.")
-        found = apply_rebuild() if options["apply"] else rebuild(options["as_of"])
+        found, votes = apply_rebuild() if options["apply"] else (rebuild(options["as_of"]), 0)
         then = "then" if options["as_of"] else "rebuilt"
         for row in found[:SHOWN]:
             self.stdout.write(f"user {row.user_id}, {row.what}: {then} {row.rebuilt}, live {row.live}")
         if len(found) > SHOWN:
             self.stdout.write(f"and {len(found) - SHOWN} more")
+        if votes:
+            self.stdout.write(f"demand for {votes} characters follows from what is held again, with the next tick")
         self.stdout.write(f"{len(found)} differences{', mended' if options['apply'] and found else ''}; see schema rebuilt")
