@@ -57,13 +57,16 @@ NOT_LOOKED_AT = {  # the route's name: why no page above is its
     "password_reset_confirm": "Its address holds a secret that was sent by mail.",
 }
 RISEN, FALLEN = 2, 1  # characters whose prices moved
-MOVED = (  # listed eight days ago at another price: whenever the worker counts, it counts this
-    "from datetime import timedelta; from django.db.models import F; from django.utils import timezone; "
-    "from characters.models import Character as C, Listing as L; past = timezone.now() - timedelta(days=8); "
-    "[(L.objects.using('owner').filter(pk=pk).update(listed_at=past, listed_price=F('fundamental') * 100 / (100 + c)),"
-    " C.objects.using('owner').filter(pk=pk).update(weekly_change=c))"
-    f" for pk, c in (({RISEN}, 12.5), ({FALLEN}, -12.5))]"
-)
+MOVED = f"""
+from datetime import timedelta
+from django.db.models import F
+from django.utils import timezone
+from characters.models import Character, Listing
+for pk, change in (({RISEN}, 12.5), ({FALLEN}, -12.5)):  # since they were listed: the worker reckons the same
+    listed = {{"listed_at": timezone.now() - timedelta(days=8), "listed_price": F("listed_price") / (1 + change / 100)}}
+    Listing.objects.using("owner").filter(pk=pk).update(**listed)
+    Character.objects.using("owner").filter(pk=pk).update(weekly_change=change)
+"""
 
 SHOWN = {  # page: what is seen on it in both themes and at both widths
     "/": ("ol.rules", "tr.character .face", "td.spark-cell svg", ".change.up", ".change.down"),
