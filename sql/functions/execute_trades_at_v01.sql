@@ -7,7 +7,7 @@ CREATE FUNCTION execute_trades_at(p_user_id integer, p_orders jsonb, p_now times
 SET search_path = pg_catalog, public, pg_temp AS $$
 DECLARE
     v_order jsonb;
-    v_answers json[] := '{}';
+    v_answers json[] := ARRAY[]::json[];
 BEGIN
     IF jsonb_typeof(p_orders) IS DISTINCT FROM 'array' OR jsonb_array_length(p_orders) > 1000 THEN
         RAISE EXCEPTION 'invalid_orders: send a list of at most 1,000 orders.' USING ERRCODE = 'invalid_parameter_value';
