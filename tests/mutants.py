@@ -62,6 +62,7 @@ def _red(session: pytest.Session, tests: str) -> int:
     """Return 1 if one of these tests fails, else 0: the tests after it do not run."""
     items = [item for name in dict.fromkeys(tests.split()) for item in _named(session, name)]
     before = len(RED)
+    session._setupstate.teardown_exact(items[0])  # the run before may have ended in another file
     for item, following in zip(items, [*items[1:], _another(session, items[-1])], strict=True):
         item._initrequest()  # what pytest does once: here a test runs many times
         item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
