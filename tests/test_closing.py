@@ -387,7 +387,7 @@ def test_without_the_check_a_closed_account_would_buy(robin: User, broken_trade:
 
 def test_without_the_lock_closing_would_miss_a_purchase_under_way(robin: User) -> None:
     """Negative control: what is held is read before the account is locked."""
-    text = sql.read("functions/close_account")
+    text = sql.read("functions/close_account", 2)
     start, end = text.index("    UPDATE accounts SET closed_at = "), text.index("    IF NOT FOUND THEN")
     unlocked = "SELECT user_id, balance, last_entry_at, now() INTO v_account FROM accounts WHERE user_id = p_user_id;\n"
     broken = text[:start] + unlocked + text[end:]

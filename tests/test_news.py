@@ -84,9 +84,9 @@ def test_news_that_changes_nothing_waits_with_news_that_does(luffy: Character) -
     same = tell(luffy, 4_000_000)
     same.refresh_from_db()
     assert same.applied_at is None
-    assert withdraw(waiting)
-    assert buy(luffy) == "not_tradeable"
-    assert (tick()["news"], buy(luffy), bounty(luffy)) == (1, "ok", 4_000_000)
+    assert (buy(luffy), withdraw(waiting)) == ("not_tradeable", True)
+    same.refresh_from_db()
+    assert (same.applied_at is not None, buy(luffy), bounty(luffy)) == (True, "ok", 4_000_000)
 
 
 def test_a_bounty_told_while_its_character_is_listed_is_part_of_the_listing() -> None:

@@ -3,9 +3,11 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import Decimal
+from io import StringIO
 
 import pytest
 from django.conf import settings
+from django.core.management import call_command
 from django.db import connections, transaction
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -47,8 +49,10 @@ def by_sql(statement: str, *values: object) -> None:
 # --- what it says
 
 
-def test_a_bounty_that_is_saved_is_in_the_hash_before_anybody_asks(zoro: Character) -> None:
+def test_a_bounty_that_a_tick_applied_is_in_the_hash_before_anybody_asks(zoro: Character) -> None:
     BountyEvent.objects.create(character=zoro, amount=16_000_000, chapter=1)
+    call_command("tick_market", stdout=StringIO())
+    call_command("warm_cache", stdout=StringIO())
     with queries(0):
         assert prices([zoro.pk]) == {zoro.pk: Decimal("200.00")}
 

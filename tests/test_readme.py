@@ -24,7 +24,7 @@ import django
 from django.conf import settings
 
 def alias(location):
-    options = {"REDIS_CLIENT_CLASS": "caching.client.GuardedRedis"}
+    options = {"REDIS_CLIENT_CLASS": "caching.client.GuardedRedis", "CONNECTION_POOL_CLASS": "caching.pool.Pool"}
     return {"BACKEND": "django_redis.cache.RedisCache", "LOCATION": location, "OPTIONS": options}
 
 settings.configure(
